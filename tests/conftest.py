@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The real parts as fixtures: a bus and boards of its own for each test, one server of each kind for all."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from rig.bus import Bus
+from rig.rauc import Board
+
+
+def pytest_configure() -> None:
+    """End on SIGTERM as on Ctrl-C, so that fixtures end what they started."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Iterator[Bus]:
+    """A private system bus."""
+    with Bus(tmp_path / "bus") as running:
+        yield running
+
+
+@pytest.fixture
+def new_board(bus: Bus, tmp_path: Path) -> Iterator[Callable[..., Board]]:
+    """Starts a board; takes the options of `rig.rauc.Board`. One at a time on the bus."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Board(tmp_path / "board", bus, **options))
+
+
+@pytest.fixture
+def board(new_board: Callable[..., Board]) -> Board:
+    """A board with RAUC 1.8 and GRUB, running from A, which is committed."""
+    return new_board()

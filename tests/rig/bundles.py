@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Signed bundles with known contents, and the keys that sign them."""
+
+import hashlib
+import random
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from attrs import frozen
+
+from rig import cache
+from rig.process import need, run
+
+MIB = 1024 * 1024
+
+# RAUC checks a signature as OpenSSL checks mail: a leaf without these usages is refused.
+_LEAF = """\
+basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature
+extendedKeyUsage=codeSigning,emailProtection
+"""
+
+_HOOK = """\
+#!/bin/sh
+[ -z "${{RIG_SCRIPTS:-}}" ] || . "$RIG_SCRIPTS/hold.sh"
+case "$1" in
+    slot-post-install)
+        [ -z "${{RIG_SCRIPTS:-}}" ] || hold "post-install-$RAUC_IMAGE_CLASS"
+        {commands}
+        ;;
+esac
+"""
+
+
+def _keys(folder: Path) -> None:
+    need("openssl")
+    folder.mkdir()
+    (folder / "leaf").write_text(_LEAF)
+    for authority, signer in (("ca", "signer"), ("wrong-ca", "wrong")):
+        # fmt: off
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "7300", "-subj", f"/O=rig/CN={authority}",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+            "-keyout", f"{authority}.key.pem", "-out", f"{authority}.pem", cwd=folder)
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/O=rig/CN={signer}",
+            "-keyout", f"{signer}.key.pem", "-out", f"{signer}.csr", cwd=folder)
+        run("openssl", "x509", "-req", "-in", f"{signer}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key.pem",
+            "-CAcreateserial", "-days", "7300", "-extfile", "leaf", "-out", f"{signer}.pem", cwd=folder)
+        # fmt: on
+
+
+def keys() -> Path:
+    """Return the folder with `ca.pem`, which boards trust, `signer.pem` of it, and `wrong.pem` of another."""
+    return cache.once("keys", _keys)
+
+
+@frozen
+class Image:
+    """An image of a bundle: what its slot must begin with after the installation."""
+
+    slot_class: str
+    size: int
+    sha256: str
+
+
+@frozen
+class Bundle:
+    """A bundle file."""
+
+    path: Path
+    version: str
+    compatible: str
+    images: tuple[Image, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    @property
+    def image(self) -> Image:
+        """The image for the slot that is booted."""
+        return self.images[0]
+
+    def digest(self, algorithm: str = "sha256") -> str:
+        """Return a hash of the file in hexadecimal digits."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+
+    def cut(self, keep: float = 0.5) -> Path:
+        """Return a copy of which only the first part is there."""
+        copy = self.path.with_name(f"cut-{self.path.name}")
+        shutil.copyfile(self.path, copy)
+        with copy.open("r+b") as file:
+            file.truncate(int(self.size * keep))
+        return copy
+
+    def flipped(self) -> Path:
+        """Return a copy with one bit in its middle turned over."""
+        copy = self.path.with_name(f"flipped-{self.path.name}")
+        shutil.copyfile(self.path, copy)
+        with copy.open("r+b") as file:
+            file.seek(self.size // 2)
+            byte = file.read(1)[0]
+            file.seek(self.size // 2)
+            file.write(bytes([byte ^ 1]))
+        return copy
+
+
+def make(
+    folder: Path,
+    version: str,
+    *,
+    compatible: str = "rig-board",
+    size: int = 4 * MIB,
+    seed: int | None = None,
+    sign: Literal["signer", "wrong"] = "signer",
+    hook: str = "true",
+    groups: int = 1,
+) -> Bundle:
+    """Make a bundle of format plain in `folder`.
+
+    Args:
+        folder: where it goes; the file is a copy, since RAUC takes possession of what it installs.
+        version: its version; X.Y.Z for goosebit.
+        compatible: the board that it says it is for.
+        size: bytes of each image.
+        seed: what the images' bytes are drawn from; the version unless said. Same seed and size, same bytes.
+        sign: `wrong` signs with a key that no board trusts.
+        hook: shell commands that run after each slot was written; `exit 1` makes the installation fail.
+        groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
+    """
+    classes = ("rootfs", "appfs")[:groups]
+    contents = [
+        random.Random(f"{version if seed is None else seed}/{name}").randbytes(size) for name in classes
+    ]
+    images = tuple(
+        Image(name, size, hashlib.sha256(data).hexdigest())
+        for name, data in zip(classes, contents, strict=True)
+    )
+    recipe = repr((1, version, compatible, images, sign, hook))
+    name = hashlib.sha256(recipe.encode()).hexdigest()[:16]
+
+    def build(path: Path) -> None:
+        need("rauc", "mksquashfs")
+        source = path.with_name(path.name + ".d")
+        cache.remove(source)
+        source.mkdir()
+        manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat=plain\n"
+        manifest += "\n[hooks]\nfilename=hook\n"
+        for image, data in zip(images, contents, strict=True):
+            (source / f"{image.slot_class}.img").write_bytes(data)
+            manifest += f"\n[image.{image.slot_class}]\nfilename={image.slot_class}.img\nhooks=post-install\n"
+        (source / "manifest.raucm").write_text(manifest)
+        (source / "hook").write_text(_HOOK.format(commands=hook))
+        (source / "hook").chmod(0o755)
+        key = keys() / sign
+        run("rauc", "bundle", f"--cert={key}.pem", f"--key={key}.key.pem", source, path)
+        cache.remove(source)
+
+    cached = cache.once(f"bundles/{name}.raucb", build)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{version}-{name}.raucb"
+    shutil.copyfile(cached, path)
+    return Bundle(path, version, compatible, images)
