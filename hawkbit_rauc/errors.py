@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""All errors of this package, by what follows from them.
+
+::
+
+    HawkbitRaucError
+    ├── ConfigError                 the configuration can't work: exit 78
+    ├── StateError                  the state folder can't be used, or another instance runs
+    ├── OfferGoneError              the server took the offer back: poll again, report nothing
+    ├── PassingError                try again later; the action stays open
+    │   ├── ServerError             hawkBit not reachable, overloaded, or it answered nonsense
+    │   │   └── CredentialsError    hawkBit refused the credentials (401, 403)
+    │   ├── DownloadError           the bundle did not arrive (completely)
+    │   │   └── MismatchError       all of it arrived, but not what was announced
+    │   ├── SpaceError              not enough room for the bundle
+    │   └── RaucError               RAUC or the bus is not there, hangs, or died
+    │       └── RaucBusyError       RAUC works on another installation
+    └── DeploymentError             the action can't succeed: close it as failed
+        └── InstallationError       RAUC refused or failed to install the bundle
+
+`str(error)` is one sentence fit for hawkBit's action history: no tokens, no query strings.
+Errors don't log themselves.
+"""
+
+from __future__ import annotations
+
+
+class HawkbitRaucError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class ConfigError(HawkbitRaucError):
+    """The configuration can't work.
+
+    Attributes:
+        mistakes: one sentence for each mistake: file, section, key and remedy.
+    """
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class StateError(HawkbitRaucError):
+    """The state folder can't be used, or another instance holds its lock."""
+
+
+class OfferGoneError(HawkbitRaucError):
+    """The server took the offer back (404 or 410); poll again and report nothing (DDI)."""
+
+
+class PassingError(HawkbitRaucError):
+    """Something that may be better later; the action stays open.
+
+    Attributes:
+        retry_after: seconds that the server asked us to wait, None where it did not.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerError(PassingError):
+    """HawkBit is not reachable, overloaded, or answered what is not DDI."""
+
+
+class CredentialsError(ServerError):
+    """HawkBit refused the credentials (401 or 403)."""
+
+
+class DownloadError(PassingError):
+    """The bundle did not arrive, or only in part; what is there is kept for a resume."""
+
+
+class MismatchError(DownloadError):
+    """All bytes arrived, but hash or size are not what hawkBit announced."""
+
+
+class SpaceError(PassingError):
+    """The file system has too little room for the bundle."""
+
+
+class RaucError(PassingError):
+    """RAUC or the D-Bus is not there, does not answer, or went away."""
+
+
+class RaucBusyError(RaucError):
+    """RAUC is busy with an installation, somebody else's or one of ours that goes on."""
+
+
+class DeploymentError(HawkbitRaucError):
+    """The action can't succeed on this board; it is to be closed as failed."""
+
+
+class InstallationError(DeploymentError):
+    """RAUC refused the bundle or failed to install it (its LastError is the message)."""

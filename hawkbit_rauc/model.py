@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The words of the deployment story: what hawkBit asks for, what RAUC says, what the journal keeps.
+
+Plain frozen data without behaviour beyond derived properties; wire names stop at the adapters.
+"""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+#: Root of the transaction ids that can be computed again after the journal was lost.
+_TRANSACTIONS = uuid.uuid5(uuid.NAMESPACE_URL, "https://hawkbit-rauc/transactions")
+
+#: Hash algorithms that hawkBit announces, strongest first (one is verified).
+HASH_ALGORITHMS = ("sha256", "sha1", "md5")
+
+
+@frozen
+class Identity:
+    """Whom this board speaks for: the server's origin, the tenant and the controller id."""
+
+    origin: str
+    tenant: str
+    controller: str
+
+
+# ---------------------------------------------------------------- what hawkBit asks for
+
+
+@frozen
+class Offer:
+    """A link of a poll that names one action."""
+
+    action: str
+    href: str
+
+
+@frozen
+class Poll:
+    """What one base poll said.
+
+    Attributes:
+        interval: seconds until the next poll as the server wishes, None where it did not say.
+        deployment: an action to be deployed.
+        cancel: an action to be canceled.
+        confirmation: an action that waits for consent.
+        identify: whether the server asks for the controller's attributes.
+    """
+
+    interval: float | None = None
+    deployment: Offer | None = None
+    cancel: Offer | None = None
+    confirmation: Offer | None = None
+    identify: bool = False
+
+
+@frozen
+class Artifact:
+    """A file of a deployment.
+
+    Attributes:
+        filename: name as the server gives it; never used as a path.
+        size: bytes, None where the server did not say.
+        hashes: lower-case hex by algorithm name ("sha256", "sha1", "md5").
+        url: absolute URL to fetch it from, None where the server gave no usable link.
+        encrypted: hawkBit decrypts while serving, so size and hashes describe other bytes.
+    """
+
+    filename: str
+    size: int | None
+    hashes: Mapping[str, str]
+    url: str | None
+    encrypted: bool = False
+
+    @property
+    def digest(self) -> tuple[str, str] | None:
+        """The strongest hash given as (algorithm, hex), or None."""
+        for algorithm in HASH_ALGORITHMS:
+            if value := self.hashes.get(algorithm):
+                return algorithm, value.lower()
+        return None
+
+
+@frozen
+class Chunk:
+    """A software module of a deployment."""
+
+    part: str
+    name: str
+    version: str
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@frozen
+class Deployment:
+    """What an action asks for.
+
+    Attributes:
+        action: id of the action.
+        download: "skip", "attempt" or "forced" (or a word this program does not know).
+        update: the same for the installation.
+        window: "available" or "unavailable" where the action has a maintenance schedule.
+        chunks: the software modules.
+        history: messages of the action's history, newest first.
+    """
+
+    action: str
+    download: str = "forced"
+    update: str = "forced"
+    window: str | None = None
+    chunks: tuple[Chunk, ...] = ()
+    history: tuple[str, ...] = ()
+
+
+class Execution(enum.StrEnum):
+    """DDI's word for how far an action is."""
+
+    CLOSED = "closed"
+    PROCEEDING = "proceeding"
+    DOWNLOAD = "download"
+    DOWNLOADED = "downloaded"
+    REJECTED = "rejected"
+
+
+class Finished(enum.StrEnum):
+    """DDI's word for the result; it counts only with `Execution.CLOSED`."""
+
+    NONE = "none"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@frozen
+class Feedback:
+    """One entry for an action's history.
+
+    Attributes:
+        action: id of the action.
+        execution: how far it is.
+        finished: the result; anything but NONE only together with CLOSED.
+        details: sentences, most important first; the adapter makes them fit for the server.
+        cancel: whether it answers the cancelation rather than the deployment.
+        code: a number for machines.
+    """
+
+    action: str
+    execution: Execution
+    finished: Finished = Finished.NONE
+    details: tuple[str, ...] = ()
+    cancel: bool = False
+    code: int | None = None
+
+
+class Told(enum.Enum):
+    """What became of a feedback that the server answered for good."""
+
+    ACCEPTED = enum.auto()
+    #: 404, 405 or 410: the action is closed, unknown, or not being canceled (any more).
+    CLOSED = enum.auto()
+
+
+# ---------------------------------------------------------------- what RAUC says
+
+
+@frozen
+class Slot:
+    """One slot as RAUC's GetSlotStatus shows it.
+
+    Attributes:
+        name: RAUC's name such as "rootfs.0".
+        bootname: the boot loader's name of it, None for slots that are not booted.
+        device: device path.
+        parent: name of the slot that this one belongs to.
+        state: "booted", "active" or "inactive".
+        boot_status: "good" or "bad" as the boot loader counts, None where it does not.
+        status: "ok", "pending" or what else RAUC stored, None where it stores nothing.
+        sha256: of the image that was installed.
+        bundle_hash: manifest hash of the bundle that was installed (RAUC >= 1.9).
+        bundle_version: version of that bundle.
+        transaction: RAUC's id of the installation (>= 1.10).
+        installed_count, activated_count: how often; 0 where RAUC stores nothing.
+        installed_at, activated_at: ISO 8601 times by the board's clock.
+    """
+
+    name: str
+    bootname: str | None = None
+    device: str | None = None
+    parent: str | None = None
+    state: str = "inactive"
+    boot_status: str | None = None
+    status: str | None = None
+    sha256: str | None = None
+    bundle_hash: str | None = None
+    bundle_version: str | None = None
+    transaction: str | None = None
+    installed_count: int = 0
+    activated_count: int = 0
+    installed_at: str | None = None
+    activated_at: str | None = None
+
+
+@frozen
+class System:
+    """Where the board stands, in one look at RAUC.
+
+    Attributes:
+        slots: all slots; empty where RAUC can't tell (a status call that it does not know).
+        primary: name of the slot that the boot loader tries next, None where RAUC can't tell.
+        compatible: the board's compatible string.
+        boot_loader: "grub", "uboot", "barebox", "efi", "noop", "custom", or None where unknown.
+        witnessed: whether the configured commit witness vouches for this boot, None without one.
+    """
+
+    slots: tuple[Slot, ...] = ()
+    primary: str | None = None
+    compatible: str = ""
+    boot_loader: str | None = None
+    witnessed: bool | None = None
+
+    @property
+    def booted(self) -> Slot | None:
+        """The slot that runs, None for a recovery or external system."""
+        return next((slot for slot in self.slots if slot.state == "booted"), None)
+
+    @property
+    def stores_status(self) -> bool:
+        """Whether RAUC keeps a status for any slot."""
+        return any(slot.status or slot.installed_count or slot.transaction for slot in self.slots)
+
+
+# ---------------------------------------------------------------- what the journal keeps
+
+
+@frozen
+class Counts:
+    """What a slot counted before an installation."""
+
+    installed: int = 0
+    activated: int = 0
+    sha256: str | None = None
+
+
+@frozen
+class Outcome:
+    """How an action ended, decided once; `details` say why, root cause first."""
+
+    success: bool
+    details: tuple[str, ...]
+    code: int | None = None
+
+
+@frozen
+class Record:
+    """What neither hawkBit nor RAUC nor the disk knows about one action.
+
+    Attributes:
+        action: id of the action.
+        attempt: number of the installation begun last; 0 before the first.
+        series: attempts made before this offer of the action (servers that reuse ids).
+        artifact: hash of the bundle's file, the transaction id is made of it.
+        booted: key of the slot that ran when the attempt began (bootname, else device or name).
+        before: counts of each slot by key before the attempt.
+        boot_id: the boot in which the attempt began.
+        completed: RAUC said `Completed 0` for this attempt.
+        bundle_hash: manifest hash that RAUC gave for the bundle.
+        image_sha256: what RAUC stored for the target slot after our installation.
+        reboots: boots since that came up in the old slot although the new one was primary.
+        rebooting: boot id in which we asked for a reboot last.
+        mismatches: downloads with a wrong hash or size.
+        trying: seconds spent on passing troubles.
+        undoing: a cancelation was accepted after the installation and is being carried out.
+        outcome: decided, to be told.
+        told: the server has it, or does not want it.
+    """
+
+    action: str
+    attempt: int = 0
+    series: int = 0
+    artifact: str = ""
+    booted: str | None = None
+    before: Mapping[str, Counts] = field(factory=dict)
+    boot_id: str | None = None
+    completed: bool = False
+    bundle_hash: str | None = None
+    image_sha256: str | None = None
+    reboots: int = 0
+    rebooting: str | None = None
+    mismatches: int = 0
+    trying: float = 0.0
+    undoing: bool = False
+    outcome: Outcome | None = None
+    told: bool = False
+
+
+def transaction_id(identity: Identity, action: str, artifact: str, attempt: int) -> str:
+    """Name one installation so that it can be named again after everything else was lost.
+
+    Args:
+        identity: whom the board speaks for.
+        action: id of the action.
+        artifact: hash of the bundle's file, hex.
+        attempt: 1, 2, ...
+
+    Returns:
+        A UUID (version 5) as text, for RAUC's `transaction-id` (RAUC >= 1.10).
+    """
+    name = "\n".join((identity.origin, identity.tenant, identity.controller, action, artifact, str(attempt)))
+    return str(uuid.uuid5(_TRANSACTIONS, name))

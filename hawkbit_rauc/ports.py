@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the story needs from the world; adapters and the tests' doubles both provide these.
+
+All methods may raise `PassingError`. A cancelled call has no effect later than its return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from hawkbit_rauc.model import Artifact, Deployment, Feedback, Identity, Offer, Poll, Record, System, Told
+
+#: Called with (done, total) bytes or per cent as work goes on; returns at once.
+Progress = Callable[[int, int], None]
+
+
+class Server(Protocol):
+    """HawkBit, seen from one controller."""
+
+    @property
+    def identity(self) -> Identity:
+        """Whom we speak for."""
+
+    async def poll(self) -> Poll:
+        """Ask for work (DDI base poll). Raises: ServerError, CredentialsError."""
+
+    def forget(self) -> None:
+        """Drop the ETag of the last poll, because what it said was not (fully) handled."""
+
+    async def deployment(self, offer: Offer) -> Deployment:
+        """Read what an action asks for, with its history. Raises: OfferGoneError, ServerError."""
+
+    async def cancelation(self, offer: Offer) -> str:
+        """Read which action is to be stopped. Raises: OfferGoneError, ServerError."""
+
+    async def tell(self, feedback: Feedback) -> Told:
+        """Add an entry to an action's history. Raises: ServerError."""
+
+    async def identify(self, attributes: Mapping[str, str]) -> None:
+        """Send the controller's attributes (DDI configData). Raises: ServerError."""
+
+
+class Downloads(Protocol):
+    """The one place on the disk where a bundle may lie."""
+
+    async def fetch(self, artifact: Artifact, progress: Progress) -> Path:
+        """Bring a bundle to the disk, verified and durable; resumes what is already there.
+
+        Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact).
+        """
+
+    def discard(self) -> None:
+        """Remove the bundle and what belongs to it; nothing to remove is fine."""
+
+
+class Installer(Protocol):
+    """RAUC."""
+
+    async def system(self) -> System:
+        """Look at slots, primary and boot state. Raises: RaucBusyError, RaucError."""
+
+    async def bundle_hash(self, bundle: Path) -> str | None:
+        """Ask for the manifest hash of a bundle; None where RAUC can't tell (before 1.10)."""
+
+    async def install(self, bundle: Path, transaction: str, progress: Progress) -> None:
+        """Install a bundle; returns when RAUC said `Completed 0`.
+
+        Raises: InstallationError (Completed 1 or refused for good), RaucBusyError (refused because
+        of another installation; nothing was begun), RaucError (went away; whatever happened is seen
+        in the slots' status later).
+        """
+
+    async def mark(self, state: str, slot: str) -> None:
+        """Mark a slot (by name) "good", "bad" or "active". Raises: RaucError."""
+
+
+class Journal(Protocol):
+    """The one durable record."""
+
+    def read(self) -> Record | None:
+        """Return the record of the last action, or None where nothing usable is there."""
+
+    def write(self, record: Record) -> None:
+        """Make the record durable before returning. Raises: StateError."""
+
+
+class Board(Protocol):
+    """The machine we run on."""
+
+    @property
+    def boot_id(self) -> str:
+        """The kernel's id of this boot."""
+
+    async def reboot(self) -> None:
+        """Ask for a reboot; returns when it was accepted. Raises: PassingError."""
+
+
+class Clock(Protocol):
+    """Time that passes, also while the board sleeps (CLOCK_BOOTTIME)."""
+
+    def now(self) -> float:
+        """Seconds since some fixed point."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; may be cancelled."""
