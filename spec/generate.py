@@ -8,6 +8,7 @@ compared with it.
 """
 
 import argparse
+import contextlib
 import difflib
 import json
 import shutil
@@ -116,7 +117,8 @@ def generate(into: Path) -> None:
         requests={schemas[name].get("title", name) for name in used_by_requests(document)},
         hawkbit_version=document["info"]["version"],
     )
-    problems = project.build()
+    with contextlib.redirect_stdout(None):
+        problems = project.build()
     if problems:
         sys.exit("\n".join(f"generator: {p.header} {p.detail}" for p in problems))
     for template in sorted((SPEC / "templates" / "extra").glob("*.jinja")):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -18,7 +19,7 @@ import httpx
 from . import decoding, links
 from .credentials import Credentials, tls_context
 from .errors import LinkError, StatusError, UnreadableAnswerError, status_error
-from .exchange import Body, transport_errors
+from .exchange import Body, Deadline, transport_errors
 from .types import Call, Response
 
 T = TypeVar("T")
@@ -27,7 +28,10 @@ Model = TypeVar("Model", bound="_Answer")
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 """Seconds to wait for a connection, and for each piece sent or received."""
 
-_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_HEADERS = {
+    "Accept-Encoding": "identity",  # compression breaks the ranges and lengths of downloads, and hides endless answers
+    "User-Agent": f"hawkbit-ddi (python-httpx/{httpx.__version__})",
+}
 _KEEPALIVE = 60.0  # longer than the poll interval while an action runs
 
 
@@ -53,8 +57,9 @@ class Client:
         verify: True checks the server's certificate as httpx does; a path names a file or folder of other
             authorities; an SSLContext is used as it is; False checks nothing.
         timeout: Seconds for each single wait, or an httpx.Timeout.
-        total_timeout: Seconds that the body of one answer may take.
-        proxy: The URL of a proxy for all requests.
+        total_timeout: Seconds that one whole answer may take; downloads as a stream are free of it.
+        proxy: The URL of a proxy for all requests: `http://`, `https://` or `socks5://`, with user and password if
+            it wants them.
         headers: Further headers, sent like the credentials to the configured origin only.
         trust_env: Whether to obey the environment's proxy and certificate variables.
         transport: Another transport for `http`, in tests for instance.
@@ -93,7 +98,7 @@ class Client:
         self._verify = verify
         self._timeout = timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout)
         self._total_timeout = total_timeout
-        self._proxy = proxy
+        self._proxy = None if proxy is None else links.proxy(proxy)
         self._trust_env = trust_env
         self._transport = transport
         self._async_transport = async_transport
@@ -138,6 +143,7 @@ class Client:
             "auth": httpx.Auth(),  # does nothing, and keeps httpx from looking into .netrc and URLs
             "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             "follow_redirects": False,
+            "headers": _HEADERS,
             "limits": httpx.Limits(keepalive_expiry=_KEEPALIVE),
             "timeout": self._timeout,
             "trust_env": self._trust_env,
@@ -187,7 +193,7 @@ class Client:
             return self._url(path)
         if links.is_web_link(href):
             return href
-        raise LinkError(f"the link {links.without_query(href)!r} is no http or https link")
+        raise LinkError(f"the link {links.presentable(href)!r} is no http or https link")
 
     def follow(self, href: str, model: type[Model], *, action_history: int | None = None) -> Model:
         """Fetch what a link of the server leads to, by way of the configured origin.
@@ -215,7 +221,7 @@ class Client:
     def _link(self, href: str, model: type[Model], action_history: int | None) -> Call[Model]:
         path = links.own_path(href, self.tenant, self.controller_id)
         if path is None:
-            raise LinkError(f"the link {links.without_query(href)!r} is not below this controller's own path")
+            raise LinkError(f"the link {links.presentable(href)!r} is not below this controller's own path")
         if action_history is not None:
             path = links.with_query(path, "actionHistory", str(action_history))
         return Call("GET", path, decoding.read_object(model.from_dict))
@@ -238,7 +244,8 @@ class Client:
 
     def send_tagged(self, call: Call[T]) -> Response[T | None]:
         """Do one operation that may carry If-None-Match; `parsed` is None after 304. Raises as `send`."""
-        with transport_errors(call), self._opened(call) as answer:
+        deadline = Deadline(self._total_timeout, self._timeout.read)
+        with transport_errors(call), self._opened(call, read=deadline) as answer:
             body = self._read(answer)
         return self._result(call, answer, body)
 
@@ -267,8 +274,8 @@ class Client:
                 yield answer
 
     @contextmanager
-    def _opened(self, call: Call[Any]) -> Iterator[httpx.Response]:
-        answer = self.http.send(self._request(self.http, call), stream=True)
+    def _opened(self, call: Call[Any], **timeouts: Any) -> Iterator[httpx.Response]:
+        answer = self.http.send(self._request(self.http, call, **timeouts), stream=True)
         try:
             yield answer
         finally:
@@ -283,14 +290,14 @@ class Client:
             await answer.aclose()
 
     def _read(self, answer: httpx.Response) -> Body:
-        body = Body(self._total_timeout)
+        body = Body()
         for piece in [answer.content] if answer.is_stream_consumed else answer.iter_raw():
             if not body.takes(piece):
                 break
         return body
 
     async def _aread(self, answer: httpx.Response) -> Body:
-        body = Body(self._total_timeout)
+        body = Body()
         if answer.is_stream_consumed:
             body.takes(answer.content)
             return body
@@ -299,12 +306,23 @@ class Client:
                 break
         return body
 
-    def _request(self, http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
+    def _request(
+        self, http: httpx.Client | httpx.AsyncClient, call: Call[Any], **timeouts: Any
+    ) -> httpx.Request:
         path = call.path
         for name, value in call.params.items():
             path = links.with_query(path, name, value)
+        headers = {"Accept": "application/json", **call.headers}
+        content = None
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(call.body).encode()
         return http.build_request(
-            call.method, self._url(path), headers={**_HEADERS, **call.headers}, json=call.body
+            call.method,
+            self._url(path),
+            headers=headers,
+            content=content,
+            extensions={"timeout": {**self._timeout.as_dict(), **timeouts}},
         )
 
     def _url(self, path: str) -> str:

@@ -143,7 +143,7 @@ def _json(body: bytes) -> Any:
     except RecursionError:
         raise ValueError("the JSON body is nested too deeply") from None
     except ValueError:
-        what = "markup" if body.lstrip().startswith(b"<") else "something else"
+        what = "markup" if body.lstrip().startswith(b"<") else "cut or garbled data"
         raise ValueError(f"a JSON body was expected, not {what}") from None
 
 

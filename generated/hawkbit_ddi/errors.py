@@ -31,13 +31,11 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from http.client import responses as _REASONS
-from typing import Any
 
 import httpx
 
-from .links import without_query
+from .links import presentable
 
-_LONGEST_MESSAGE = 300
 _LONGEST_WAIT = 31_536_000.0
 
 
@@ -69,16 +67,17 @@ class LinkError(DdiError):
 class StatusError(DdiError):
     """The server refused, with a status below 200 or above 299."""
 
-    def __init__(self, sentence: str, *, status: int, headers: httpx.Headers, content: bytes) -> None:
+    def __init__(
+        self, sentence: str, *, status: int, headers: httpx.Headers, content: bytes, info: Mapping[str, str]
+    ) -> None:
         super().__init__(sentence)
-        info = exception_info(content)
         self.status = status
         """The HTTP status, also where no standard knows it."""
-        self.error_code: str | None = _string(info.get("errorCode"))
+        self.error_code = info.get("errorCode")
         """hawkBit's code, such as `hawkbit.server.error.repo.entityNotFound`; None if it sent none."""
-        self.exception_class: str | None = _string(info.get("exceptionClass"))
+        self.exception_class = info.get("exceptionClass")
         """The Java class of hawkBit's exception; None if it sent none."""
-        self.message: str | None = server_message(info)
+        self.message = info.get("message")
         """The server's own words; None if it sent none."""
         self.retry_after: float | None = retry_after(headers)
         """Seconds to wait as the server asks for; None if it doesn't."""
@@ -166,38 +165,42 @@ def status_error(
         content: The answer's body.
         clean: Takes secrets out of the server's words, which may repeat what was sent.
     """
-    info = exception_info(content)
-    code = _string(info.get("errorCode")) or ""
+    info = {name: clean(words) for name, words in exception_info(content).items()}
+    code = info.get("errorCode", "")
     kind = _CLASSES.get(status, StatusError)
-    if status in {403, 429} and ".quota." in f".{code}.":
+    if status in {403, 429} and ".quota." in code:
         kind = QuotaExceededError
     elif 300 <= status < 400:
         kind = RedirectError
     elif status >= 500:
         kind = ServerError
     sentence = f"{what} was answered with {status} {_REASONS.get(status, '')}".rstrip()
-    words = server_message(info)
-    if words:
-        sentence += f": {_short(words)}"
+    if "message" in info:
+        sentence += f": {presentable(info['message'])}"
     elif kind is RedirectError and headers.get("location"):
-        sentence += f" to {_short(headers['location'])}"
+        sentence += f" to {presentable(clean(headers['location']))}"
     if code:
-        sentence += f" [{_short(code)}]"
-    return kind(clean(sentence), status=status, headers=headers, content=content)
+        sentence += f" [{presentable(code)}]"
+    return kind(sentence, status=status, headers=headers, content=content, info=info)
 
 
-def exception_info(content: bytes) -> Mapping[str, Any]:
-    """Return the JSON object of an error's body; empty if it is none: errors also come bare or as HTML."""
+def exception_info(content: bytes) -> dict[str, str]:
+    """Return what an error's body tells: `errorCode`, `exceptionClass` and `message`, whichever there are.
+
+    Errors also come without a body, as HTML, and as goosebit's `detail`, which is taken for the message.
+    """
     try:
         info = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    return info if isinstance(info, dict) else {}
-
-
-def server_message(info: Mapping[str, Any]) -> str | None:
-    """Return the server's words: hawkBit's `message`, goosebit's `detail`."""
-    return _string(info.get("message")) or _string(info.get("detail"))
+    if not isinstance(info, dict):
+        return {}
+    told = {
+        "errorCode": info.get("errorCode"),
+        "exceptionClass": info.get("exceptionClass"),
+        "message": info.get("message") or info.get("detail"),
+    }
+    return {name: words for name, words in told.items() if isinstance(words, str) and words.strip()}
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -221,12 +224,3 @@ def _date(value: str) -> float | None:
         return parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
-
-
-def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _short(text: str) -> str:
-    text = without_query(text)
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -13,35 +15,49 @@ from typing import Any
 import httpx
 
 from .errors import TransportError
-from .links import without_query
+from .links import presentable
 from .types import Call
 
 MAX_ANSWER = 4 * 1024 * 1024
 """The longest body in bytes that is read into memory."""
 
+_TOO_LONG = f"it is longer than {MAX_ANSWER} bytes"
 
-class Body:
-    """Collects the pieces of one body as they come from the network.
+
+class Deadline:
+    """A read timeout that shrinks, so that an answer that drips in, headers included, ends in time.
+
+    httpcore hands the timeout of a request to `socket.settimeout` before each read, unchanged. That takes what has
+    an `__index__`, and so asks how much time is left, in whole seconds.
 
     Args:
-        seconds: How long the body may take to arrive.
+        seconds: How long the whole answer may take.
+        single: How long each wait may take; None for as long.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, single: float | None) -> None:
+        self._end = time.monotonic() + seconds
+        self._single = seconds if single is None else single
+
+    def __index__(self) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long to arrive")
+        return max(1, math.ceil(min(left, self._single)))
+
+
+class Body:
+    """Collects the pieces of one body as they come from the network."""
+
+    def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._length = 0
-        self._end = time.monotonic() + seconds
-        self._problem = ""
 
     def takes(self, piece: bytes) -> bool:
-        """Keep a piece and tell whether to go on: false once the body is too long or too late."""
+        """Keep a piece and tell whether to go on: false once the body is too long."""
         self._pieces.append(piece)
         self._length += len(piece)
-        if self._length > MAX_ANSWER:
-            self._problem = f"it is longer than {MAX_ANSWER} bytes"
-        elif time.monotonic() > self._end:
-            self._problem = "it takes too long to arrive"
-        return not self._problem
+        return self._length <= MAX_ANSWER
 
     def content(self, answer: httpx.Response) -> tuple[bytes, str]:
         """Return what has arrived, decompressed, and what is wrong with it, if anything.
@@ -50,8 +66,12 @@ class Body:
         """
         content = b"".join(self._pieces)[:MAX_ANSWER]
         encoding = answer.headers.get("content-encoding", "").strip().lower()
-        if self._problem or not content or encoding in {"", "identity"} or hasattr(answer, "_content"):
-            return content, self._problem
+        if self._length > MAX_ANSWER:
+            return content, _TOO_LONG
+        if (
+            not content or encoding in {"", "identity"} or hasattr(answer, "_content")
+        ):  # read and so decompressed
+            return content, ""
         if encoding not in {"gzip", "x-gzip", "deflate"}:
             return content, "it is compressed in an unknown way"
         try:
@@ -60,7 +80,7 @@ class Body:
         except zlib.error:
             return content, "it is not compressed as its headers say"
         if len(plain) > MAX_ANSWER:
-            return plain[:MAX_ANSWER], f"it is longer than {MAX_ANSWER} bytes"
+            return plain[:MAX_ANSWER], _TOO_LONG
         return plain, "" if inflate.eof else "it is cut"
 
 
@@ -70,5 +90,6 @@ def transport_errors(call: Call[Any]) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
-        reason = without_query(str(error)) or type(error).__name__
+        # httpx's timeouts often come without words: ConnectTimeout reads "connect timeout".
+        reason = presentable(str(error)) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
         raise TransportError(f"{call.name} got no answer: {reason}") from error

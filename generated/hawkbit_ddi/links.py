@@ -13,6 +13,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 _UNRESERVED = "-._~!$&'()*+,;=:@"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LONGEST_TEXT = 4000
+_LONGEST_MESSAGE = 300
 _IMPOSSIBLE = re.compile(r"[\s/\\;%\x00-\x1f\x7f]")
 
 
@@ -22,7 +24,7 @@ def base(url: str) -> str:
     Raises:
         ValueError: the URL can't be one; the message says why, without user and query.
     """
-    shown = without_query(url)
+    shown = presentable(url)
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -39,6 +41,21 @@ def base(url: str) -> str:
             f"the base URL {shown!r} must be scheme, host and path only, without dots and white space"
         )
     return url.rstrip("/")
+
+
+def proxy(url: str) -> str:
+    """Return the URL of a proxy.
+
+    Raises:
+        ValueError: the URL can't be one; the message says why, without user and password.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https", "socks5", "socks5h"} and parts.hostname and (parts.port or 1):
+            return url
+    except ValueError:
+        pass
+    raise ValueError(f"the proxy {presentable(url)!r} needs http://, https:// or socks5:// and a host")
 
 
 def identifier(value: str, what: str) -> str:
@@ -114,11 +131,12 @@ def is_web_link(href: str) -> bool:
         return False
 
 
-def without_query(text: str) -> str:
-    """Return a text fit for messages: its URLs without user, query and fragment, and nothing unprintable."""
-    text = re.sub(r"//[^/\s@?#]*@", "//", text)
+def presentable(text: str) -> str:
+    """Return a text fit for messages: URLs without user, query and fragment, nothing unprintable, not too long."""
+    text = re.sub(r"//[^/\s@?#]*@", "//", text[:_LONGEST_TEXT])
     text = re.sub(r"(\w+://[^\s?#]*|(?<!\S)/[^\s?#]*)[?#]\S*", r"\1", text)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def _requote(text: str, also: str) -> str:

@@ -15,7 +15,14 @@ from .status import Status
 class ConfigData:
     """Attributes of the controller."""
 
-    data: Mapping[str, str | None]
+    data: Mapping[str, str | None] = field(
+        validator=validators.and_(
+            validators.deep_mapping(
+                validators.instance_of(str), validators.optional(validators.instance_of(str))
+            ),
+            validators.min_len(1),
+        )
+    )
     """Attributes by name, at least one. None deletes that attribute (hawkBit)."""
 
     mode: ConfigDataMode | None = field(
