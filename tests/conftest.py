@@ -10,6 +10,8 @@ from types import FrameType
 import pytest
 
 from rig.bus import Bus
+from rig.goosebit import Goosebit
+from rig.hawkbit import Hawkbit
 from rig.rauc import Board
 
 
@@ -40,3 +42,17 @@ def new_board(bus: Bus, tmp_path: Path) -> Iterator[Callable[..., Board]]:
 def board(new_board: Callable[..., Board]) -> Board:
     """A board with RAUC 1.8 and GRUB, running from A, which is committed."""
     return new_board()
+
+
+@pytest.fixture(scope="session")
+def hawkbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hawkbit]:
+    """A hawkBit with its default limits, or the one that HAWKBIT_URL names; make a target for each test."""
+    with Hawkbit.chosen(tmp_path_factory.mktemp("hawkbit")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def goosebit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Goosebit]:
+    """A goosebit; make a device for each test, and give each bundle a version of its own."""
+    with Goosebit(tmp_path_factory.mktemp("goosebit")) as server:
+        yield server

@@ -49,7 +49,9 @@ def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout: float = 20.0, interval: float = 0.02) -> T:
+def wait_until(
+    condition: Callable[[], T | None], what: str, timeout: float = 20.0, interval: float = 0.02
+) -> T:
     """Ask again and again until the answer is true, and return it.
 
     Args:
@@ -206,7 +208,9 @@ class Process:
                 f"still running after {timeout:g} s; its log:\n{self.text()[-4000:]}"
             ) from None
 
-    def ready(self, condition: Callable[[], T], what: str, timeout: float = 20, interval: float = 0.02) -> T:
+    def ready(
+        self, condition: Callable[[], T | None], what: str, timeout: float = 20, interval: float = 0.02
+    ) -> T:
         """Wait until `condition` is true, as `wait_until`.
 
         Raises:
@@ -214,7 +218,7 @@ class Process:
             TimeoutError: with its last words, if it takes longer than `timeout` seconds.
         """
 
-        def check() -> T:
+        def check() -> T | None:
             if self.returncode is not None:
                 raise RuntimeError(f"{what}: ended with {self.returncode}; its log:\n{self.text()[-4000:]}")
             return condition()
@@ -244,7 +248,7 @@ class Process:
             return found
 
         try:
-            return wait_until(look, f"a line {pattern!r}", timeout)  # type: ignore[return-value]
+            return wait_until(look, f"a line {pattern!r}", timeout)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; its log:\n{self.text()[-4000:]}") from None
 

@@ -1,27 +1,26 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A board: a real RAUC, two slots, a boot loader, and reboots that are simulated."""
 
-import errno
 import hashlib
-import os
-import re
 import signal
 import threading
 import uuid
 from collections.abc import Collection
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from jeepney import DBusAddress
 
-from rig import bundles, cache
+from rig import bundles
 from rig.bootloader import BootLoader, Kind
 from rig.bundles import MIB, Bundle
 from rig.bus import Bus
+from rig.debian import trixie
+from rig.hold import Hold
 from rig.login import Login
-from rig.process import Process, in_namespace, need, need_root, run, wait_until
+from rig.process import Process, in_namespace, need, need_root, run
 
 Version = Literal["1.8", "1.13"]
 
@@ -29,75 +28,6 @@ SCRIPTS = Path(__file__).parent
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 INSTALLER = DBusAddress("/", "de.pengutronix.rauc", "de.pengutronix.rauc.Installer")
 HANDLERS = ("pre-install", "post-install")
-
-
-def debian_mirror() -> str:
-    """Return the mirror that this machine takes its own Debian packages from."""
-    files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    for file in files:
-        if file.is_file():
-            found = re.search(
-                r"^(?:URIs:|deb\b(?: \[[^]]*\])?)\s+(\S+/debian)/?\s*", file.read_text(), re.MULTILINE
-            )
-            if found:
-                return found[1]
-    return "http://deb.debian.org/debian"
-
-
-def _trixie(folder: Path) -> None:
-    need("mmdebstrap")
-    wanted = "--include=rauc,squashfs-tools,dash,bash,coreutils,mount,util-linux"
-    lean = "--aptopt=Apt::Install-Recommends false"
-    run("mmdebstrap", "--quiet", "--variant=extract", wanted, lean, "trixie", folder, debian_mirror())
-
-
-def trixie_root() -> Path:
-    """Return a folder with Debian 13's RAUC 1.13 and what it needs; nothing in it was ever set up."""
-    return cache.once("trixie", _trixie)
-
-
-class Hold:
-    """A point of an installation at which RAUC waits; leaving the context lets it go on."""
-
-    def __init__(self, fifo: Path) -> None:
-        self._fifo = fifo
-        self._writer = -1
-        os.mkfifo(fifo)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-    def wait(self, timeout: float = 30) -> None:
-        """Wait until RAUC has come to this point.
-
-        Raises:
-            TimeoutError: if it has not, `timeout` seconds later.
-        """
-        wait_until(self._reached, f"RAUC at {self._fifo.name}", timeout, 0.005)
-
-    def release(self) -> None:
-        """Let RAUC go on, and not stop here again."""
-        if self._fifo.exists():
-            writer = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)  # wakes a reader that we have not seen
-            self._fifo.unlink()
-            os.close(writer)
-        if self._writer >= 0:
-            os.close(self._writer)
-            self._writer = -1
-
-    def _reached(self) -> bool:
-        if self._writer < 0:
-            try:
-                self._writer = os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno != errno.ENXIO:  # nobody reads it yet
-                    raise
-        return self._writer >= 0
 
 
 class Board:
@@ -132,7 +62,7 @@ class Board:
             compatible: what the board's configuration names.
             system: further lines of the `[system]` section.
         """
-        need("rauc", "mksquashfs", "unshare")
+        need("dbus-daemon", "rauc", "mksquashfs", "unshare")
         need_root()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -159,7 +89,6 @@ class Board:
         self._holds: dict[str, Hold] = {}
         self._service: Process | None = None
         self._login: Login | None = None
-        self._stack = ExitStack()
         self._new_boot()
 
     def __enter__(self) -> Self:
@@ -339,7 +268,7 @@ class Board:
         if self.version == "1.13":
             # Both Debians keep everything in /usr: with Debian 13's in its place, the program finds its
             # own libraries and commands, and all of the board's files where they are.
-            mounts[Path("/usr")] = trixie_root() / "usr"
+            mounts[Path("/usr")] = trixie() / "usr"
         return in_namespace(command, mounts)
 
     def _configuration(self, status: bool, system: str) -> str:
