@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The configuration: text in, a frozen `Config` out, or `ConfigError` with all mistakes at once.
+
+A superset of rauc-hawkbit-updater's `config.conf` and rauc-hawkbit's `config.cfg`; docs/configuration.md
+lists each key. Sentences name file, section, key and remedy, and never quote a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from hawkbit_rauc.errors import ConfigError
+from hawkbit_rauc.origin import origin_of
+from hawkbit_rauc.settings import Settings
+
+#: Where the configuration is looked for, the first that exists wins.
+DEFAULT_PATHS = (Path("/etc/hawkbit-rauc/config.conf"), Path("/etc/rauc-hawkbit-updater/config.conf"))
+
+_DAY = 86400
+_LARGEST_FILE = 1 << 20
+
+
+@frozen
+class Config:
+    """A configuration that can work; the attributes are named as the keys (docs/configuration.md).
+
+    Attributes:
+        source: the file, as in sentences.
+        base_url: scheme, host, port where it is not the scheme's own, and path prefix of hawkBit,
+            without a slash at the end.
+        origin: the same without the prefix, in lower case.
+        bundle_download_location: absolute path of the bundle's file.
+        download_origins: further origins, written as `origin`, that may get credentials.
+        connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after: seconds;
+            all but first_poll_within are above 0.
+        low_speed_time: seconds below low_speed_rate (bytes a second) that end a download; 0: never.
+        download_speed_limit: bytes a second, 0 without limit.
+        log_level: a level of `logging`.
+        attributes: the controller's attributes as written; `attributes.fit` makes them fit for DDI.
+        warnings: one sentence for each unknown key or section: `run` goes on, `check` fails.
+        advice: one sentence for each thing that works but could be better.
+    """
+
+    source: str
+    base_url: str
+    origin: str
+    target_name: str
+    bundle_download_location: Path
+    tenant_id: str = "DEFAULT"
+    auth_token: str | None = field(default=None, repr=False)
+    gateway_token: str | None = field(default=None, repr=False)
+    ssl_key: Path | None = None
+    ssl_cert: Path | None = None
+    ca_file: Path | None = None
+    ssl_verify: bool = True
+    resume_downloads: bool = True
+    download_speed_limit: int = 0
+    low_speed_time: int = 60
+    low_speed_rate: int = 100
+    send_download_authentication: bool = True
+    download_origins: tuple[str, ...] = ()
+    connect_timeout: int = 20
+    timeout: int = 60
+    retry_wait: int = 300
+    first_poll_within: int = 60
+    once_timeout: int = 30
+    give_up_after: int = _DAY
+    report_success: str = "booted"
+    commit_witness: str | None = None
+    post_update_reboot: bool = False
+    log_level: int = logging.INFO
+    attributes: Mapping[str, str] = field(factory=dict)
+    warnings: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+def find_config() -> Path:
+    """Return the first default path that exists, else the first of all (whose absence `load` explains)."""
+    return next((path for path in DEFAULT_PATHS if _is_there(path)), DEFAULT_PATHS[0])
+
+
+def load(path: Path, *, state_dir: Path) -> Config:
+    """Read a configuration file, and look at the files that it names.
+
+    Args:
+        path: the file.
+        state_dir: the state folder, where the bundle goes unless the configuration says otherwise.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: the file can't be read, or what it says can't work.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ConfigError(
+            [f"{path} can't be read ({reason}): name an existing, readable file with --config."]
+        ) from None
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError([f"{path} is larger than 1 MiB: name a configuration file with --config."])
+    # Only values have to be UTF-8 (GLib); what is not is found again as lone surrogates.
+    config = _build(data.decode("utf-8", "surrogateescape"), str(path), state_dir, _trouble, _is_folder)
+    if mode & stat.S_IROTH and stat.S_ISREG(mode) and (config.auth_token or config.gateway_token):
+        advice = f"{path} holds a token and can be read by everybody: take that away with chmod o-r."
+        config = evolve(config, advice=(*config.advice, advice))
+    return config
+
+
+def parse(text: str, source: str, *, state_dir: Path = Path("/var/lib/hawkbit-rauc")) -> Config:
+    """Read a configuration without looking at any file.
+
+    Args:
+        text: what the file says.
+        source: the file's name for sentences.
+        state_dir: the state folder, where the bundle goes unless the configuration says otherwise.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigError: what the text says can't work.
+    """
+    return _build(text, source, state_dir, lambda _path: None, lambda _path: False)
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether a file exists; one in a folder that we may not look into does, so that `load` says so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _trouble(path: Path) -> str | None:
+    """Say why a file can't be read, None where it can."""
+    try:
+        with path.open("rb"):
+            return None
+    except (OSError, ValueError) as error:
+        return (error.strerror if isinstance(error, OSError) else None) or "no usable path"
+
+
+def _build(
+    text: str,
+    source: str,
+    state_dir: Path,
+    trouble: Callable[[Path], str | None],
+    is_folder: Callable[[Path], bool],
+) -> Config:
+    settings = Settings(text, source)
+    ssl = settings.boolean("ssl", default=True)
+    url = settings.server(ssl=ssl)
+    settings.authentication(ssl=ssl)
+    settings.later()
+    verify = settings.boolean("ssl_verify", default=True)
+    if ssl and not verify:
+        settings.advise(
+            "ssl_verify", "= false lets anybody pose as the server; name the server's CA in ca_file"
+        )
+    timeout = settings.number("timeout", 60, low=1)
+    connect_timeout = settings.number("connect_timeout", min(20, timeout), low=1)
+    if connect_timeout > timeout:
+        settings.mistake("connect_timeout", "is longer than timeout; make timeout the longer one")
+    config = Config(
+        source=source,
+        base_url=origin_of(url) + url.path.rstrip("/") if url else "",
+        origin=origin_of(url) if url else "",
+        target_name=settings.identifier("target_name"),
+        tenant_id=settings.identifier("tenant_id", default="DEFAULT"),
+        auth_token=settings.secret("auth_token"),
+        gateway_token=settings.secret("gateway_token"),
+        ssl_key=settings.file("ssl_key", trouble),
+        ssl_cert=settings.file("ssl_cert", trouble),
+        ca_file=settings.file("ca_file", trouble),
+        ssl_verify=verify,
+        bundle_download_location=settings.bundle(state_dir, is_folder),
+        resume_downloads=settings.boolean("resume_downloads", default=True),
+        download_speed_limit=settings.number("download_speed_limit", 0, high=10**12),
+        low_speed_time=settings.number("low_speed_time", 60),
+        low_speed_rate=settings.number("low_speed_rate", 100, high=10**12),
+        send_download_authentication=settings.boolean("send_download_authentication", default=True),
+        download_origins=settings.origins(),
+        connect_timeout=connect_timeout,
+        timeout=timeout,
+        retry_wait=settings.number("retry_wait", 300, low=1),
+        first_poll_within=settings.number("first_poll_within", 60, high=_DAY),
+        once_timeout=settings.number("once_timeout", 30, low=1),
+        give_up_after=settings.number("give_up_after", _DAY, low=1, high=366 * _DAY),
+        report_success=settings.choice("report_success", ("booted", "installed")),
+        commit_witness=settings.unit("commit_witness"),
+        post_update_reboot=settings.boolean("post_update_reboot", default=False),
+        log_level=settings.log_level(),
+        attributes=settings.attributes(),
+        warnings=settings.unknown(),
+    )
+    if settings.mistakes:
+        raise ConfigError(list(dict.fromkeys(settings.mistakes)))
+    return evolve(config, advice=tuple(dict.fromkeys(settings.advice)))
