@@ -5,7 +5,7 @@
 
     HawkbitRaucError
     ├── ConfigError                 the configuration can't work: exit 78
-    ├── StateError                  the state folder can't be used, or another instance runs
+    ├── LockedError                 another instance uses the state folder
     ├── OfferGoneError              the server took the offer back: poll again, report nothing
     ├── PassingError                try again later; the action stays open
     │   ├── ServerError             hawkBit not reachable, overloaded, or it answered nonsense
@@ -13,6 +13,7 @@
     │   ├── DownloadError           the bundle did not arrive (completely)
     │   │   └── MismatchError       all of it arrived, but not what was announced
     │   ├── SpaceError              not enough room for the bundle
+    │   ├── StateError              the state folder can't be written
     │   └── RaucError               RAUC or the bus is not there, hangs, or died
     │       └── RaucBusyError       RAUC works on another installation
     └── DeploymentError             the action can't succeed: close it as failed
@@ -41,8 +42,8 @@ class ConfigError(HawkbitRaucError):
         self.mistakes = mistakes
 
 
-class StateError(HawkbitRaucError):
-    """The state folder can't be used, or another instance holds its lock."""
+class LockedError(HawkbitRaucError):
+    """Another instance holds the lock of the state folder."""
 
 
 class OfferGoneError(HawkbitRaucError):
@@ -79,6 +80,10 @@ class MismatchError(DownloadError):
 
 class SpaceError(PassingError):
     """The file system has too little room for the bundle."""
+
+
+class StateError(PassingError):
+    """The state folder can't be written: full, read-only or gone."""
 
 
 class RaucError(PassingError):

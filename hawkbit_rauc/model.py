@@ -226,6 +226,19 @@ class System:
         """The slot that runs, None for a recovery or external system."""
         return next((slot for slot in self.slots if slot.state == "booted"), None)
 
+    def key(self, slot: Slot) -> str:
+        """Name a slot so that both systems name it alike: slot names may differ between images."""
+        return slot.bootname or slot.device or slot.name
+
+    def group(self, slot: Slot) -> Slot:
+        """The bootable slot that this one is booted with: the topmost parent."""
+        by_name = {other.name: other for other in self.slots}
+        seen = {slot.name}
+        while (parent := by_name.get(slot.parent or "")) and parent.name not in seen:
+            seen.add(parent.name)
+            slot = parent
+        return slot
+
     @property
     def stores_status(self) -> bool:
         """Whether RAUC keeps a status for any slot."""
@@ -262,6 +275,7 @@ class Record:
         attempt: number of the installation begun last; 0 before the first.
         series: attempts made before this offer of the action (servers that reuse ids).
         artifact: hash of the bundle's file, the transaction id is made of it.
+        transaction: the id given to RAUC for the attempt.
         booted: key of the slot that ran when the attempt began (bootname, else device or name).
         before: counts of each slot by key before the attempt.
         boot_id: the boot in which the attempt began.
@@ -269,7 +283,6 @@ class Record:
         bundle_hash: manifest hash that RAUC gave for the bundle.
         image_sha256: what RAUC stored for the target slot after our installation.
         reboots: boots since that came up in the old slot although the new one was primary.
-        rebooting: boot id in which we asked for a reboot last.
         mismatches: downloads with a wrong hash or size.
         trying: seconds spent on passing troubles.
         undoing: a cancelation was accepted after the installation and is being carried out.
@@ -281,6 +294,7 @@ class Record:
     attempt: int = 0
     series: int = 0
     artifact: str = ""
+    transaction: str | None = None
     booted: str | None = None
     before: Mapping[str, Counts] = field(factory=dict)
     boot_id: str | None = None
@@ -288,7 +302,6 @@ class Record:
     bundle_hash: str | None = None
     image_sha256: str | None = None
     reboots: int = 0
-    rebooting: str | None = None
     mismatches: int = 0
     trying: float = 0.0
     undoing: bool = False

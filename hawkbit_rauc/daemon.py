@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Poll, decide, start or stop work, sleep.
+
+One action is worked on at a time, in a task beside the polls, so that a cancelation is seen within
+seconds. What a poll shows is always acted on from scratch: a lost answer or a restart changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from hawkbit_rauc import cancelation, deployment, retry, rules
+from hawkbit_rauc.deployment import Stage, Work, World
+from hawkbit_rauc.errors import DeploymentError, OfferGoneError, PassingError
+from hawkbit_rauc.model import Offer, Poll, Record
+from hawkbit_rauc.rules import Decided
+
+log = logging.getLogger(__name__)
+
+#: Longest pause between tries while the server is away, seconds; else the poll interval.
+LONGEST_PAUSE = 300.0
+#: The first poll comes within this many seconds where something waits to be told or committed.
+URGENT_FIRST_POLL = 10.0
+#: Seconds until the next poll where the server has certainly something new to say.
+SOON = 1.0
+#: With `once`: an action whose offer is taken back this often can't be done now.
+MAX_GONE = 3
+
+DONE, FAILED, UNREACHABLE = 0, 1, 2
+
+
+class _OutOfTimeError(Exception):
+    """With `once`: nothing has succeeded for too long."""
+
+
+class Daemon:
+    """The loop of one board.
+
+    Args:
+        world: what deployments need.
+        attributes: gives what the server is told about the controller (DDI configData).
+        first_poll_within: seconds; the first poll comes at random within them, so that a mass
+            power-up does not stampede.
+        random: gives a number from 0 to 1.
+        once_timeout: seconds without any success after which `run(once=True)` gives up.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        attributes: Callable[[], Mapping[str, str]],
+        *,
+        first_poll_within: float,
+        random: Callable[[], float],
+        once_timeout: float = 30.0,
+    ) -> None:
+        self._world = world
+        self._attributes = attributes
+        self._first_poll_within = first_poll_within
+        self._random = random
+        self._once_timeout = once_timeout
+        self._once = False
+        self._interval: float | None = None
+        self._work: Work | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._since = 0.0
+        self._alive = world.clock.now()
+        self._wake = asyncio.Event()
+        self._soon: float | None = None
+        self._idle = False
+        self._failed = False
+        self._away = ""
+        self._answered: str | None = None
+        self._gone: list[str] = []
+
+    def poll_now(self) -> None:
+        """Cut the current pause short."""
+        self._wake.set()
+
+    async def run(self, *, once: bool = False) -> int:
+        """Work until cancelled or, with `once`, until the server offers nothing that can be done now.
+
+        Returns:
+            DONE, FAILED (a deployment failed) or UNREACHABLE (server or RAUC).
+        """
+        self._once = once
+        try:
+            await self._pause(0.0 if once else self._random() * self._first_poll_latest())
+            while True:
+                await retry.until_done(
+                    self._round, sleep=self._pause, cap=self._longest_pause, put_off=self._put_off
+                )
+                if once and self._idle and not self._busy:
+                    return FAILED if self._failed else DONE
+                await self._rest()
+        except _OutOfTimeError:
+            return UNREACHABLE
+        finally:
+            await self._stop_work()
+
+    # ------------------------------------------------------------ one round
+
+    async def _round(self) -> None:
+        """One poll, and all that it asks for."""
+        poll = await self._world.server.poll()
+        if self._away:
+            log.info("the server answers again")
+            self._away = ""
+        self._interval = poll.interval or self._interval
+        try:
+            await self._act(poll)
+        except PassingError:
+            self._world.server.forget()
+            raise
+
+    async def _act(self, poll: Poll) -> None:
+        record = self._world.journal.read()
+        if record and record.outcome and not record.told and not self._busy:
+            await deployment.conclude(record, self._world)
+            self._note_end(success=record.outcome.success)
+        if poll.identify:
+            await self._world.server.identify(self._attributes())
+        if poll.cancel:
+            await self._cancel(poll.cancel)
+        if poll.confirmation:
+            log.info("action %s waits for a confirmation at the server", poll.confirmation.action)
+        offered = poll.deployment.action if poll.deployment else None
+        if self._work and self._work.offer.action != offered and await self._let_go():
+            self._work = None
+        if poll.deployment:
+            self._pursue(poll.deployment)
+        answered = poll.cancel is None or poll.cancel.action == self._answered
+        self._answered = poll.cancel.action if poll.cancel else None
+        self._idle = answered and (offered is None or self._stuck or self._gone.count(offered) >= MAX_GONE)
+        if self._work and self._busy:
+            with contextlib.suppress(OfferGoneError):
+                await deployment.report(self._work, self._world)
+        else:
+            self._alive = self._world.clock.now()
+
+    async def _cancel(self, offer: Offer) -> None:
+        try:
+            action = await self._world.server.cancelation(offer)
+        except OfferGoneError:
+            self._world.server.forget()
+            return
+        mine = self._work is not None and self._work.offer.action == action
+        writing = mine and not await self._let_go()
+        await cancelation.answer(action, self._world, writing=writing)
+        if offer.action != self._answered:
+            self._soon = SOON
+
+    async def _let_go(self) -> bool:
+        """Stop the work; False where RAUC writes, which can't be stopped."""
+        if self._work and self._busy and self._work.stage is Stage.INSTALLING:
+            return False
+        await self._stop_work()
+        self._world.downloads.discard()
+        return True
+
+    # ------------------------------------------------------------ the work
+
+    @property
+    def _busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether the action on offer can't be brought further now."""
+        verdict = self._work.verdict if self._work else None
+        return not self._busy and verdict is not None and not isinstance(verdict, Decided)
+
+    def _pursue(self, offer: Offer) -> None:
+        """Take up an action, or look again at one that waited."""
+        if self._busy:
+            return
+        now = self._world.clock.now()
+        if self._work is None or self._work.offer != offer:
+            log.info("action %s: offered", offer.action)
+            said = self._work.said if self._work and self._work.offer.action == offer.action else set()
+            self._work = Work(offer, Record(offer.action), said=said)
+            self._since = now
+        elif self._stuck and self._once:
+            return
+        self._work.alive = now
+        self._task = asyncio.create_task(self._bring_forward(self._work))
+
+    async def _bring_forward(self, work: Work) -> None:
+        """Run the story until it stands still."""
+        tried_at = work.alive
+
+        def longest_pause() -> float:
+            nonlocal tried_at
+            progressed, tried_at = work.alive > tried_at, self._world.clock.now()
+            return rules.BUSY_PACE if progressed else self._longest_pause()
+
+        async def put_off(error: PassingError, pause: float) -> None:
+            self._check_time(pause)
+            await deployment.put_off(error, pause, work, self._world)
+
+        try:
+            work.verdict = await retry.until_done(
+                lambda: deployment.deploy(work, self._world),
+                sleep=self._world.clock.sleep,
+                cap=longest_pause,
+                put_off=put_off,
+            )
+        except DeploymentError as error:
+            work.verdict = await deployment.give_up(error, work, self._world)
+        except OfferGoneError as gone:
+            log.info("action %s: %s", work.offer.action, gone)
+            self._world.server.forget()
+            self._work = None
+            self._gone.append(work.offer.action)
+            self._soon = rules.BUSY_PACE
+        if isinstance(work.verdict, Decided):
+            self._note_end(success=work.verdict.outcome.success)
+            self._work = None
+
+    def _note_end(self, *, success: bool) -> None:
+        self._failed = self._failed or not success
+        self._gone.clear()
+        self._soon = SOON
+
+    async def _stop_work(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, PassingError, _OutOfTimeError):
+                await task
+
+    # ------------------------------------------------------------ time
+
+    def _first_poll_latest(self) -> float:
+        record = self._world.journal.read()
+        urgent = record is not None and not record.told
+        return min(self._first_poll_within, URGENT_FIRST_POLL) if urgent else self._first_poll_within
+
+    def _until_next_poll(self) -> float:
+        soon, self._soon = self._soon, None
+        if soon is not None:
+            return soon
+        if self._once and not self._busy:
+            return SOON
+        return rules.pace(self._interval, self._world.clock.now() - self._since if self._busy else None)
+
+    def _longest_pause(self) -> float:
+        return min(self._interval or LONGEST_PAUSE, LONGEST_PAUSE)
+
+    async def _rest(self) -> None:
+        """Sleep until the next poll is due; it is due anew when the work stands still."""
+        clock = self._world.clock
+        worked, due = self._busy, clock.now() + self._until_next_poll()
+        while (left := due - clock.now()) > 0 and not self._wake.is_set():
+            await self._pause(left, keep_wake=True)
+            if worked and not self._busy:
+                worked, due = False, clock.now() + self._until_next_poll()
+        self._wake.clear()
+
+    async def _pause(self, seconds: float, *, keep_wake: bool = False) -> None:
+        """Sleep until the time has passed, the work stands still, or somebody asks to poll now."""
+        waits: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._world.clock.sleep(seconds)),
+            asyncio.ensure_future(self._wake.wait()),
+        ]
+        try:
+            await asyncio.wait(
+                [*waits, self._task] if self._task else waits, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not keep_wake:
+            self._wake.clear()
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            await self._gather(task)
+
+    async def _gather(self, task: Awaitable[None]) -> None:
+        try:
+            await task
+        except PassingError as error:
+            # What could not be told is in the journal; the next round tells it.
+            log.warning("%s", error)
+            self._work = None
+
+    async def _put_off(self, error: PassingError, pause: float) -> None:
+        self._check_time(pause)
+        if str(error) != self._away:
+            self._away = str(error)
+            log.warning("%s; trying again in %.0f s", error, pause)
+
+    def _check_time(self, pause: float = 0.0) -> None:
+        """With `once`: give up when nothing has succeeded for too long."""
+        alive = self._work.alive if self._work and self._busy else self._alive
+        if self._once and self._world.clock.now() + pause - alive > self._once_timeout:
+            raise _OutOfTimeError

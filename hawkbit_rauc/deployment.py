@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""THE STORY: one deployment from the offer to the told outcome.
+
+`deploy` may be run again from the top after any interruption, and is: it first asks the authority
+that knows (journal, hawkBit's history, RAUC's slots), and every effect has its intent written down
+before. Who calls it, and how often, is the daemon's matter; how to cancel is in `cancelation`.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from pathlib import Path
+
+from attrs import define, evolve, field, frozen
+
+from hawkbit_rauc import notes, rules
+from hawkbit_rauc.errors import DeploymentError, MismatchError, OfferGoneError, PassingError, RaucBusyError
+from hawkbit_rauc.model import (
+    Artifact,
+    Deployment,
+    Execution,
+    Feedback,
+    Finished,
+    Offer,
+    Outcome,
+    Record,
+    Told,
+)
+from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server
+from hawkbit_rauc.rules import Decided, Install, Reboot, Verdict, Wait
+
+log = logging.getLogger(__name__)
+
+#: Wrong bytes that arrive this often (size or hash) end the action.
+MAX_MISMATCHES = 2
+#: Seconds that a reboot waits for a server that does not take the feedback before it.
+FEEDBACK_GRACE = 120.0
+#: Seconds after which a reboot that did not happen is asked for again; twice at most in one boot.
+REBOOT_GRACE = 300.0
+MAX_REBOOT_REQUESTS = 2
+#: Entries in an action's history that are ours, the final one aside (hawkBit's quota is 1,000).
+MAX_ENTRIES = 50
+
+
+@frozen
+class Policy:
+    """What the configuration decides about deployments.
+
+    Attributes:
+        report_installed: success is told at the installation, not after the boot.
+        reboot: we ask for the reboot.
+        give_up_after: seconds of passing troubles before an action is closed as failed.
+    """
+
+    report_installed: bool = False
+    reboot: bool = False
+    give_up_after: float = 86400.0
+
+
+@frozen
+class World:
+    """All that a deployment needs."""
+
+    server: Server
+    downloads: Downloads
+    installer: Installer
+    journal: Journal
+    board: Board
+    clock: Clock
+    policy: Policy = Policy()
+
+
+class Stage(enum.Enum):
+    """How far the work of this process is; only FETCHING can be stopped."""
+
+    FETCHING = enum.auto()
+    INSTALLING = enum.auto()
+
+
+@define
+class Work:
+    """One action as this process works on it; everything in here may be lost at any time."""
+
+    offer: Offer
+    record: Record
+    stage: Stage = Stage.FETCHING
+    deployment: Deployment | None = None
+    verdict: Verdict | None = None
+    said: set[str] = field(factory=set)
+    progress: str = ""
+    alive: float = 0.0
+    completed_at: float | None = None
+    reboot_at: float | None = None
+    reboot_requests: int = 0
+
+
+# ---------------------------------------------------------------- the story
+
+
+async def deploy(work: Work, world: World) -> Verdict:
+    """Bring an action as far as it can be brought now.
+
+    Args:
+        work: the action.
+        world: what it takes.
+
+    Returns:
+        Where the action stands; `Decided` has been told.
+
+    Raises:
+        PassingError: try again later; nothing is lost.
+        OfferGoneError: the server took the offer back; nothing is to be told (DDI).
+    """
+    deployment = work.deployment = work.deployment or await world.server.deployment(work.offer)
+    system = await world.installer.system()
+    journal, noted = world.journal.read(), notes.read(deployment.history)
+    try:
+        work.record = rules.recall(journal, noted, deployment, system, world.server.identity)
+        verdict = rules.judge(work.record, system, world.board.boot_id)
+        if isinstance(verdict, Install):
+            nothing_known = journal is None and work.record.attempt == 0
+            verdict = await _install(deployment, nothing_known, work, world)
+    except DeploymentError as error:
+        verdict = Decided(Outcome(success=False, details=(str(error),)))
+    return await _settle(verdict, work, world)
+
+
+async def _install(deployment: Deployment, nothing_known: bool, work: Work, world: World) -> Verdict:
+    """Fetch the bundle and have RAUC install it, as the next attempt."""
+    if why := rules.held_back(deployment):
+        return Wait(why)
+    bundle = await _fetch(rules.choose_bundle(deployment), work, world)
+    bundle_hash = await world.installer.bundle_hash(bundle)
+    system = await world.installer.system()
+    if nothing_known and rules.runs_bundle(system, bundle_hash):
+        return Decided(
+            Outcome(success=True, details=("the booted and committed system is this bundle already",))
+        )
+    if system.slots and not rules.committed(system):
+        return Wait(
+            "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
+        )
+    before = work.record
+    record = evolve(
+        rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
+    )
+    await _say(notes.begun(record), work, world, essential=True)
+    work.stage = Stage.INSTALLING
+    _keep(record, work, world)
+    try:
+        await world.installer.install(bundle, record.transaction or "", _progress("installing", work, world))
+    except RaucBusyError:
+        _keep(before, work, world)  # refused: this attempt was not begun
+        raise
+    finally:
+        work.stage = Stage.FETCHING
+    _keep(evolve(record, completed=True), work, world)
+    system = await world.installer.system()
+    work.record = evolve(work.record, image_sha256=rules.installed_image(work.record, system))
+    return rules.judge(work.record, system, world.board.boot_id)
+
+
+async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
+    """Tell what a verdict means, and do what follows from it."""
+    if isinstance(verdict, Reboot) and world.policy.report_installed and not work.record.outcome:
+        _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
+        told = Outcome(success=True, details=("installed (told before the reboot, as configured)",))
+        await conclude(evolve(work.record, outcome=told), world)
+        await _reboot(work, world)
+    elif isinstance(verdict, Decided):
+        _keep(evolve(work.record, outcome=verdict.outcome), work, world)
+        await conclude(work.record, world)
+    elif isinstance(verdict, Reboot):
+        _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
+        world.downloads.discard()
+        await _announce(verdict, work, world)
+        await _reboot(work, world)
+    elif isinstance(verdict, Wait):
+        if verdict.trial:
+            world.downloads.discard()
+        await _say(verdict.why, work, world)
+    return verdict
+
+
+async def conclude(record: Record, world: World) -> None:
+    """Tell an outcome and note that it was told; safe to be done again.
+
+    Args:
+        record: with its outcome.
+        world: what it takes.
+
+    Raises:
+        PassingError: it could not be told; the journal keeps it.
+    """
+    outcome = record.outcome
+    assert outcome is not None
+    world.downloads.discard()
+    finished = Finished.SUCCESS if outcome.success else Finished.FAILURE
+    feedback = Feedback(record.action, Execution.CLOSED, finished, outcome.details, code=outcome.code)
+    told = await world.server.tell(feedback)
+    world.journal.write(evolve(record, told=True))
+    world.server.forget()
+    words = "succeeded" if outcome.success else "failed"
+    closed = " (the server had closed it already)" if told is Told.CLOSED else ""
+    level = logging.INFO if outcome.success else logging.ERROR
+    log.log(level, "action %s %s%s: %s", record.action, words, closed, "; ".join(outcome.details))
+
+
+# ---------------------------------------------------------------- its steps
+
+
+async def _fetch(artifact: Artifact, work: Work, world: World) -> Path:
+    log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
+    try:
+        return await world.downloads.fetch(artifact, _progress("downloading", work, world))
+    except MismatchError as error:
+        mismatches = work.record.mismatches + 1
+        _keep(evolve(work.record, mismatches=mismatches), work, world)
+        if mismatches >= MAX_MISMATCHES:
+            raise DeploymentError(f"{error} ({mismatches} times)") from error
+        raise
+
+
+def _keep(record: Record, work: Work, world: World) -> None:
+    """Write the record down before anything else happens."""
+    if record != world.journal.read():
+        world.journal.write(record)
+    work.record = record
+    work.alive = world.clock.now()
+
+
+def _awaiting_reboot(record: Record, boot_id: str) -> Record:
+    """Count the boots that came up in the old slot although the new one is primary."""
+    if record.boot_id in (None, boot_id):
+        return evolve(record, boot_id=boot_id, completed=True)
+    return evolve(record, boot_id=boot_id, completed=True, reboots=record.reboots + 1)
+
+
+async def _announce(verdict: Reboot, work: Work, world: World) -> None:
+    """Tell that only the reboot is missing, but don't wait for ever for a server that is away."""
+    work.completed_at = work.completed_at or world.clock.now()
+    text = verdict.why if work.record.reboots else notes.completed(work.record)
+    if not world.policy.reboot:
+        text += "; this board does not reboot by itself: rollouts wait until somebody does"
+    try:
+        await _say(text, work, world, essential=True)
+    except PassingError:
+        if not world.policy.reboot or world.clock.now() - work.completed_at < FEEDBACK_GRACE:
+            raise
+
+
+async def _reboot(work: Work, world: World) -> None:
+    """Ask for the reboot; once more where it did not happen."""
+    now = world.clock.now()
+    recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
+    if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
+        return
+    work.reboot_at, work.reboot_requests = now, work.reboot_requests + 1
+    log.info("action %s: rebooting into the new system", work.offer.action)
+    await world.board.reboot()
+
+
+async def _say(text: str, work: Work, world: World, *, essential: bool = False) -> None:
+    """Add a sentence to the action's history, each one once.
+
+    Args:
+        text: the sentence.
+        work: the action.
+        world: what it takes.
+        essential: raise where it can't be told, rather than go on without.
+
+    Raises:
+        PassingError: an essential sentence could not be told.
+        OfferGoneError: the action is closed.
+    """
+    if text in work.said:
+        return
+    if not essential and len(work.said) >= MAX_ENTRIES:
+        return
+    log.info("action %s: %s", work.offer.action, text)
+    try:
+        told = await world.server.tell(Feedback(work.offer.action, Execution.PROCEEDING, details=(text,)))
+    except PassingError:
+        if essential:
+            raise
+        return
+    work.said.add(text)
+    if told is Told.CLOSED:
+        raise OfferGoneError(f"action {work.offer.action} was closed by the server")
+
+
+async def put_off(error: PassingError, pause: float, work: Work, world: World) -> None:
+    """Tell why an action is put off, and give it up after too long a time.
+
+    Args:
+        error: the trouble.
+        pause: seconds until the next try.
+        work: the action.
+        world: what it takes.
+
+    Raises:
+        DeploymentError: `give_up_after` has passed. Not once an installation was begun: how that
+            ended has to be seen first.
+        OfferGoneError: the action is closed.
+    """
+    log.warning("action %s: %s; trying again in %.0f s", work.offer.action, error, pause)
+    record = evolve(work.record, trying=work.record.trying + pause)
+    if record.attempt > record.series or record.outcome:
+        work.record = record
+    elif record.trying > world.policy.give_up_after:
+        raise DeploymentError(f"gave up after {record.trying / 3600:.0f} h: {error}")
+    elif record.trying // 600 > work.record.trying // 600:
+        _keep(record, work, world)
+    else:
+        work.record = record
+    await _say(f"put off: {error}", work, world)
+
+
+async def give_up(error: DeploymentError, work: Work, world: World) -> Verdict:
+    """Close an action that `put_off` gave up."""
+    return await _settle(Decided(Outcome(success=False, details=(str(error),))), work, world)
+
+
+async def report(work: Work, world: World) -> None:
+    """Tell how far the work is, where that changed since the last time."""
+    if work.progress:
+        await _say(work.progress, work, world)
+
+
+def _progress(what: str, work: Work, world: World) -> Progress:
+    """Make a callback that keeps the progress in quarters, which is what the history needs."""
+
+    def note(done: int, total: int) -> None:
+        work.alive = world.clock.now()
+        if total and 0 < (quarters := 4 * done // total) < 4:  # noqa: PLR2004  a whole has four
+            work.progress = f"{what}: {25 * quarters} %"
+
+    return note
+
+
+def _size(size: int | None) -> str:
+    return "size unknown" if size is None else f"{size / 2**20:.1f} MiB"

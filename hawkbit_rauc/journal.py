@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The journal: one small durable record, and the lock that keeps a second instance out.
+
+It belongs to one identity (a cloned card must not speak for another board), carries a version,
+only ever grows by adding members, and keeps members that it does not understand: after a fallback
+the old program reads, and writes on, what the new one wrote. What can't be read counts as lost,
+which is normal: hawkBit, the disk and RAUC know enough to go on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+
+from hawkbit_rauc.errors import LockedError, StateError
+from hawkbit_rauc.model import Counts, Identity, Outcome, Record
+
+VERSION = 1
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file so that a power cut leaves the old or the new content, never less.
+
+    Raises:
+        StateError: naming the file and the reason.
+    """
+    new = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  a descriptor, not a path
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StateError(f"can't write {path}: {error.strerror}; check the state folder") from error
+
+
+class Journal:
+    """The record of the last action in `journal.json` of the state folder.
+
+    Args:
+        folder: the state folder.
+        identity: whose journal it is; another one's counts as lost.
+    """
+
+    def __init__(self, folder: Path, identity: Identity) -> None:
+        self._path = folder / "journal.json"
+        self._identity = attrs.asdict(identity)
+
+    def read(self) -> Record | None:
+        """Return the record of the last action, or None where nothing usable is there."""
+        record = self._load().get("record")
+        return _structure(record) if isinstance(record, Mapping) else None
+
+    def write(self, record: Record) -> None:
+        """Make the record durable.
+
+        Raises:
+            StateError: the state folder is full, read-only or gone.
+        """
+        document = self._load()
+        members = attrs.asdict(record)
+        kept = document.get("record")
+        if isinstance(kept, dict) and kept.get("action") == record.action:
+            members = {**kept, **members}
+        version = document.get("version")
+        newest = max(VERSION, version) if isinstance(version, int) else VERSION
+        document |= {"version": newest, "identity": self._identity, "record": members}
+        write_durably(self._path, json.dumps(document, indent=1).encode() + b"\n")
+
+    def _load(self) -> dict[str, typing.Any]:
+        """Read the document; empty where it is unreadable or another board's."""
+        try:
+            document = json.loads(self._path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if not isinstance(document, dict) or document.get("identity") != self._identity:
+            return {}
+        return document
+
+
+def lock(folder: Path) -> int:
+    """Take the lock of the state folder until the process ends.
+
+    Returns:
+        The open descriptor that holds the lock.
+
+    Raises:
+        StateError: the folder can't be used.
+        LockedError: another instance holds the lock.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StateError(
+            f"can't use the state folder {folder}: {error.strerror}; set STATE_DIRECTORY"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LockedError(f"another hawkbit-rauc uses the state folder {folder}; stop it first") from error
+    return descriptor
+
+
+# ---------------------------------------------------------------- tolerant reading
+
+
+def _structure(members: Mapping[str, typing.Any]) -> Record | None:
+    """Read a record of any version: what is understood is used, what is not takes its default."""
+    known = {name: read(members[name]) for name, read in _READERS.items() if name in members}
+    understood = {name: value for name, value in known.items() if value is not None}
+    return Record(**understood) if understood.get("action") else None
+
+
+def _plain(kind: type) -> Callable[[typing.Any], typing.Any]:
+    def read(value: object) -> object:
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        return value if type(value) is kind else None
+
+    return read
+
+
+def _counts(value: object) -> dict[str, Counts] | None:
+    if not isinstance(value, Mapping):
+        return None
+    counts = {}
+    for key, members in value.items():
+        if isinstance(members, Mapping):
+            installed, activated = members.get("installed"), members.get("activated")
+            sha256 = members.get("sha256")
+            if isinstance(installed, int) and isinstance(activated, int):
+                counts[key] = Counts(installed, activated, sha256 if isinstance(sha256, str) else None)
+    return counts
+
+
+def _outcome(value: object) -> Outcome | None:
+    if not isinstance(value, Mapping) or not isinstance(value.get("success"), bool):
+        return None
+    details = value.get("details")
+    code = value.get("code")
+    return Outcome(
+        success=value["success"],
+        details=tuple(map(str, details)) if isinstance(details, list) else (),
+        code=code if isinstance(code, int) else None,
+    )
+
+
+_TEXT, _NUMBER, _FLAG = _plain(str), _plain(int), _plain(bool)
+_READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
+    "action": _TEXT,
+    "attempt": _NUMBER,
+    "series": _NUMBER,
+    "artifact": _TEXT,
+    "transaction": _TEXT,
+    "booted": _TEXT,
+    "before": _counts,
+    "boot_id": _TEXT,
+    "completed": _FLAG,
+    "bundle_hash": _TEXT,
+    "image_sha256": _TEXT,
+    "reboots": _NUMBER,
+    "mismatches": _NUMBER,
+    "trying": _plain(float),
+    "undoing": _FLAG,
+    "outcome": _outcome,
+    "told": _FLAG,
+}
+assert set(_READERS) == {field.name for field in attrs.fields(Record)}

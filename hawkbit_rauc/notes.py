@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The note that an installation leaves in the action's history, in case the journal is lost.
+
+Pure. A note is one message that a person can read and that `read` understands: how many attempts
+were begun, in which boot, from which slot, and what the slots counted before (RAUC 1.8 knows
+nothing better). It is told before `InstallBundle` and once more after `Completed 0`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote
+
+from attrs import evolve
+
+from hawkbit_rauc.model import Counts, Record
+
+_NOTE = re.compile(r"\[note 1 (begun|completed) attempt=(\d+) series=(\d+)((?: [a-z]+=[^\s\]]*)*)\]")
+#: hawkBit splits longer messages (DDI quota), which would tear a note apart.
+_LIMIT = 512
+
+
+def begun(record: Record) -> str:
+    """Say that an attempt begins."""
+    head = f"installing, attempt {record.attempt - record.series}"
+    return _write(record, "begun", head)
+
+
+def completed(record: Record) -> str:
+    """Say that RAUC completed an attempt."""
+    return _write(record, "completed", "installed, reboot pending")
+
+
+def _write(record: Record, stage: str, head: str) -> str:
+    members = [f"attempt={record.attempt}", f"series={record.series}"]
+    members.append(f"boot={record.boot_id or ''}")
+    members.append(f"booted={_quoted(record.booted or '')}")
+    if record.image_sha256:
+        members.append(f"image={record.image_sha256}")
+    counts = ",".join(
+        f"{_quoted(key)}:{count.installed}:{count.activated}" for key, count in record.before.items()
+    )
+    text = f"{head} [note 1 {stage} {' '.join(members)} slots={counts}]"
+    return text if len(text) <= _LIMIT else f"{head} [note 1 {stage} {' '.join(members)}]"
+
+
+def read(messages: Iterable[str]) -> Record | None:
+    """Read the notes of an action's history.
+
+    Args:
+        messages: of the history, in any order.
+
+    Returns:
+        A record of the last attempt noted, without its action, or None where there is no note.
+    """
+    found: Record | None = None
+    for stage, note in filter(None, map(_parse, messages)):
+        if found is None or note.attempt > found.attempt:
+            found = evolve(note, completed=stage == "completed")
+        elif note.attempt == found.attempt and stage == "completed":
+            found = evolve(found, completed=True, image_sha256=note.image_sha256 or found.image_sha256)
+    return found
+
+
+def _parse(message: str) -> tuple[str, Record] | None:
+    match = _NOTE.search(message)
+    if match is None:
+        return None
+    members = dict(member.split("=", 1) for member in match[4].split())
+    before = {}
+    for entry in filter(None, members.get("slots", "").split(",")):
+        key, _, counts = entry.partition(":")
+        installed, _, activated = counts.partition(":")
+        if installed.isdecimal() and activated.isdecimal():
+            before[unquote(key)] = Counts(int(installed), int(activated))
+    record = Record(
+        action="",
+        attempt=int(match[2]),
+        series=int(match[3]),
+        booted=unquote(members.get("booted", "")) or None,
+        before=before,
+        boot_id=members.get("boot") or None,
+        image_sha256=members.get("image") or None,
+    )
+    return match[1], record
+
+
+def _quoted(key: str) -> str:
+    return quote(key, safe="/")

@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Pure decisions: which bundle, where the system stands, how fast to poll.
+
+No I/O, no clock, no randomness: everything that matters comes in as an argument.
+The table that `judge` follows is in docs/outcome.md, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import evolve, frozen
+
+from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc.model import (
+    Artifact,
+    Counts,
+    Deployment,
+    Identity,
+    Outcome,
+    Record,
+    Slot,
+    System,
+    transaction_id,
+)
+
+#: Installations of one action before it is closed as failed.
+MAX_ATTEMPTS = 3
+#: Boots into the old slot, with the new one primary, before the action is closed as failed.
+MAX_REBOOTS = 2
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@frozen
+class Install:
+    """Nothing of this action is installed: do so, as the next attempt."""
+
+
+@frozen
+class Reboot:
+    """Installed; the new system has to be booted."""
+
+    why: str
+
+
+@frozen
+class Wait:
+    """Nothing can be done or decided now.
+
+    Attributes:
+        why: one sentence for the history.
+        trial: the new system runs and waits to be committed.
+    """
+
+    why: str
+    trial: bool = False
+
+
+@frozen
+class Decided:
+    """The action has ended."""
+
+    outcome: Outcome
+
+
+Verdict = Install | Reboot | Wait | Decided
+
+
+def _success(*details: str) -> Decided:
+    return Decided(Outcome(success=True, details=details))
+
+
+def _failure(*details: str) -> Decided:
+    return Decided(Outcome(success=False, details=details))
+
+
+# ---------------------------------------------------------------- which bundle
+
+
+def choose_bundle(deployment: Deployment) -> Artifact:
+    """Pick the artifact that is the bundle: the only one, else the only one named `*.raucb`.
+
+    Raises:
+        DeploymentError: there is none, or more than one could be meant; all are named.
+    """
+    artifacts = [artifact for chunk in deployment.chunks for artifact in chunk.artifacts]
+    if not artifacts:
+        raise DeploymentError(
+            "the deployment has no artifact; assign a software module that holds one RAUC bundle"
+        )
+    bundles = [artifact for artifact in artifacts if artifact.filename.lower().endswith(".raucb")]
+    chosen = artifacts if len(artifacts) == 1 else bundles
+    if len(chosen) != 1:
+        names = ", ".join(artifact.filename for artifact in artifacts[:10])
+        raise DeploymentError(
+            f"the deployment has {len(artifacts)} artifacts ({names}), {len(bundles)} of them named *.raucb; "
+            "this board installs exactly one RAUC bundle"
+        )
+    if chosen[0].url is None:
+        raise DeploymentError(f"the server gives no usable download link for {chosen[0].filename}")
+    return chosen[0]
+
+
+def fingerprint(artifact: Artifact) -> str:
+    """Name the artifact's content: its strongest hash, else its name and size."""
+    return artifact.digest[1] if artifact.digest else f"{artifact.filename}:{artifact.size}"
+
+
+def held_back(deployment: Deployment) -> str | None:
+    """Say why the server does not want the installation now, or None where it does (DDI §handling)."""
+    if deployment.update != "skip":
+        return None
+    if deployment.window == "unavailable":
+        return "waiting for the maintenance window"
+    return "the server asks for no installation"
+
+
+# ---------------------------------------------------------------- what is known of an action
+
+
+def recall(
+    journal: Record | None, noted: Record | None, deployment: Deployment, system: System, identity: Identity
+) -> Record:
+    """Find out what was done for an action: by the journal, else the note at hawkBit, else RAUC.
+
+    Args:
+        journal: the journal's record, of whatever action.
+        noted: what the action's history says, see `notes`.
+        deployment: what the action asks for.
+        system: what RAUC says.
+        identity: whom we speak for (the transaction id is made of it).
+
+    Returns:
+        The record to go on with; attempt 0 where nothing is known.
+
+    Raises:
+        DeploymentError: nothing is known, and the deployment holds no bundle.
+    """
+    action = deployment.action
+    if journal and journal.action == action and not journal.told:
+        return journal
+    content = fingerprint(choose_bundle(deployment))
+    if journal and journal.action == action:
+        if journal.outcome and journal.outcome.success and journal.artifact == content:
+            return evolve(journal, outcome=None, told=False)
+        # Offered again after its end (goosebit reuses ids): a new wish, with new attempt numbers.
+        return Record(action, attempt=journal.attempt, series=journal.attempt, artifact=content)
+    if noted and noted.attempt:
+        transaction = transaction_id(identity, action, content, noted.attempt)
+        return evolve(noted, action=action, artifact=content, transaction=transaction)
+    for attempt in range(MAX_ATTEMPTS, 0, -1):
+        transaction = transaction_id(identity, action, content, attempt)
+        if any(slot.transaction == transaction for slot in system.slots):
+            return Record(action, attempt=attempt, artifact=content, transaction=transaction)
+    return Record(action, artifact=content)
+
+
+def begin(record: Record, system: System, boot_id: str, identity: Identity) -> Record:
+    """Write down what the slots count before the next attempt."""
+    booted = system.booted
+    attempt = record.attempt + 1
+    return evolve(
+        record,
+        attempt=attempt,
+        transaction=transaction_id(identity, record.action, record.artifact, attempt),
+        booted=system.key(booted) if booted else None,
+        before={
+            system.key(slot): Counts(slot.installed_count, slot.activated_count, slot.sha256)
+            for slot in system.slots
+        },
+        boot_id=boot_id,
+        completed=False,
+        image_sha256=None,
+        reboots=0,
+    )
+
+
+def committed(system: System) -> bool:
+    """Whether the boot loader will come back to the booted slot.
+
+    "good" says so on GRUB and EFI. U-Boot and barebox call a slot good while attempts are left, so
+    a configured witness decides there; a boot loader that does not count leaves nothing to wait for.
+    """
+    if system.booted is None:
+        return False
+    if system.witnessed is not None:
+        return system.witnessed
+    return system.boot_loader == "noop" or system.booted.boot_status == "good"
+
+
+# ---------------------------------------------------------------- where the system stands
+
+
+def judge(record: Record, system: System, boot_id: str) -> Verdict:
+    """Say where an action stands, by the outcome rule (docs/outcome.md; the first row that fits).
+
+    Args:
+        record: what is known of the action.
+        system: what RAUC says now; RAUC is idle.
+        boot_id: of the running boot.
+
+    Returns:
+        What follows.
+    """
+    if record.outcome:
+        return Decided(record.outcome)
+    if record.attempt <= record.series:
+        return Install()
+    if not system.slots:
+        if record.completed:
+            return _success("installed; this RAUC can't tell about slots, so whether it boots was not seen")
+        return _again(record)
+    booted = system.booted
+    if booted is None:  # row 1
+        return Wait("booted from a recovery, external or unknown slot: can't tell how the installation ended")
+    if _new_system_runs(record, system, booted):
+        return _in_new(record, system, booted)
+    return _in_old(record, system, booted, boot_id)
+
+
+def _new_system_runs(record: Record, system: System, booted: Slot) -> bool:
+    if record.booted is not None:
+        return system.key(booted) != record.booted
+    return any(system.group(slot).name == booted.name for slot in installed_by(record, system))
+
+
+def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
+    """Rows 2, 3, 4 and 10: another slot than before the attempt is booted."""
+    parts = [slot for slot in installed_by(record, system) if system.group(slot).name == booted.name]
+    if not system.stores_status:
+        how = "by the booted slot only: RAUC stores no slot status"
+    elif parts and all(slot.status == "ok" for slot in parts):
+        how = (
+            f"installed by transaction {record.transaction}"
+            if parts[0].transaction
+            else "by RAUC's slot counts"
+        )
+    elif _same_bundle(record, booted):
+        how = "the same bundle was installed once more by somebody else"
+    else:
+        return _failure(
+            f"superseded by another installation: slot {booted.name} runs "
+            f"{_bundle_name(booted)}, which this action did not install"
+        )
+    if not committed(system):
+        return Wait(
+            f"the new system runs in slot {booted.name} but is not committed (marked good) yet", trial=True
+        )
+    return _success(f"booted into slot {booted.name} and committed ({how})")
+
+
+def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdict:
+    """Rows 5 to 9 and 14: the slot that ran before the attempt is booted."""
+    parts = installed_by(record, system)
+    target = system.group(parts[0]) if parts else _other(system, booted)
+    if record.completed and parts and target and not _activated(record, system, target):
+        return Wait(
+            f"installed into slot {target.name}, which RAUC's configuration leaves for somebody to activate"
+        )
+    if not _complete(record, system, parts):
+        return _again(record)
+    same_boot = record.boot_id is None or record.boot_id == boot_id
+    known_bad = target is not None and target.boot_status == "bad" and record.boot_id is None
+    if same_boot and not known_bad:  # row 5
+        return Reboot("installed; the new system runs after the next reboot")
+    before = record.before.get(system.key(booted))
+    if before and booted.activated_count > before.activated:  # row 8
+        return _failure(f"the old slot {booted.name} was activated by hand", _states(system))
+    if target is not None and target.boot_status != "bad":
+        if not committed(system):
+            return Wait(f"booted into the old slot {booted.name}, which is not committed (marked good) yet")
+        if system.primary == target.name:  # row 7
+            if record.reboots >= MAX_REBOOTS:
+                return _failure(f"slot {target.name} is primary but was never booted", _states(system))
+            return Reboot(f"slot {target.name} is primary but was not booted yet")
+    return _failure(
+        f"fell back to slot {booted.name}: the new system did not come up", _states(system)
+    )  # row 9
+
+
+def _again(record: Record) -> Verdict:
+    """Rows 6 and 14: an attempt that did not end."""
+    if record.attempt - record.series >= MAX_ATTEMPTS:
+        return _failure(f"the installation was interrupted {MAX_ATTEMPTS} times; no further attempt is made")
+    return Install()
+
+
+def installed_by(record: Record, system: System) -> list[Slot]:
+    """The slots that an attempt has written: by RAUC's transaction (>= 1.10), else by its counts (1.8).
+
+    A slot whose identical image RAUC skipped keeps transaction and count; it is known by its image.
+    """
+    return [slot for slot in system.slots if _ours(record, slot, record.before.get(system.key(slot)))]
+
+
+def installed_image(record: Record, system: System) -> str | None:
+    """The hash that RAUC stored for the bootable slot that an attempt has written."""
+    return next((slot.sha256 for slot in installed_by(record, system) if slot.bootname), None)
+
+
+def _ours(record: Record, slot: Slot, before: Counts | None) -> bool:
+    if slot.transaction is not None and slot.transaction == record.transaction:
+        return True
+    if before is None:
+        return False
+    if slot.transaction is None and slot.installed_count == before.installed + 1:
+        return True
+    return (
+        record.completed
+        and slot.installed_count == before.installed
+        and slot.activated_count > before.activated
+        and slot.sha256 is not None
+        and slot.sha256 == before.sha256
+    )
+
+
+def _complete(record: Record, system: System, parts: list[Slot]) -> bool:
+    """Whether the installation reached its end, activation included."""
+    if record.completed:
+        return True
+    return bool(parts) and all(
+        slot.status == "ok" and _activated(record, system, system.group(slot)) for slot in parts
+    )
+
+
+def _activated(record: Record, system: System, target: Slot) -> bool:
+    """Whether RAUC activated the target since the attempt began."""
+    if not system.stores_status:
+        return True
+    if before := record.before.get(system.key(target)):
+        return target.activated_count > before.activated
+    return bool(target.activated_at and target.installed_at and target.activated_at >= target.installed_at)
+
+
+def _same_bundle(record: Record, slot: Slot) -> bool:
+    if record.bundle_hash and slot.bundle_hash:
+        return record.bundle_hash == slot.bundle_hash
+    return record.image_sha256 is not None and record.image_sha256 == slot.sha256
+
+
+def runs_bundle(system: System, bundle_hash: str | None) -> bool:
+    """Row 13: whether the booted, committed system is this very bundle already."""
+    booted = system.booted
+    return bool(booted and bundle_hash and booted.bundle_hash == bundle_hash and committed(system))
+
+
+def reversible(record: Record, system: System) -> Slot | None:
+    """The slot to be marked bad when an installation is taken back before its reboot.
+
+    Returns:
+        The target, or None where more than the other slot group was written, so that the old system
+        may not be whole any more.
+    """
+    targets = {system.group(slot).name: system.group(slot) for slot in installed_by(record, system)}
+    booted = system.booted
+    if not targets and not system.stores_status and booted:
+        other = _other(system, booted)
+        targets = {other.name: other} if other else {}
+    if len(targets) != 1 or booted is None or booted.name in targets:
+        return None
+    return next(iter(targets.values()))
+
+
+def switch_pending(system: System) -> bool:
+    """Whether a reboot would leave the booted slot for another one."""
+    booted = system.booted
+    return bool(booted and system.primary and system.primary != booted.name and committed(system))
+
+
+def _other(system: System, booted: Slot) -> Slot | None:
+    """The only other slot that can be booted, None where there are several."""
+    others = [slot for slot in system.slots if slot.bootname and slot.name != booted.name]
+    return others[0] if len(others) == 1 else None
+
+
+def _bundle_name(slot: Slot) -> str:
+    return f"bundle version {slot.bundle_version}" if slot.bundle_version else "an unknown bundle"
+
+
+def _states(system: System) -> str:
+    """Both slots in a sentence, for the history."""
+    return "; ".join(_state(slot, primary=slot.name == system.primary) for slot in _bootable(system.slots))
+
+
+def _state(slot: Slot, *, primary: bool) -> str:
+    words = [slot.state, slot.boot_status or "", "primary" if primary else "", slot.bundle_version or ""]
+    return f"slot {slot.name}: " + ", ".join(word for word in words if word)
+
+
+def _bootable(slots: Iterable[Slot]) -> list[Slot]:
+    return [slot for slot in slots if slot.bootname]
+
+
+# ---------------------------------------------------------------- when to poll
+
+#: Seconds between polls while an action is being worked on, first and after `BUSY_FIRST`.
+BUSY_PACE, LATER_PACE = 5.0, 30.0
+BUSY_FIRST = 600.0
+#: Seconds between polls where the server never said.
+DEFAULT_INTERVAL = 300.0
+
+
+def pace(interval: float | None, working: float | None) -> float:
+    """Seconds until the next poll.
+
+    Args:
+        interval: what the server said last, None where it never did.
+        working: seconds since work on an action began, None where nothing is being worked on.
+    """
+    normal = interval or DEFAULT_INTERVAL
+    if working is None:
+        return normal
+    return min(normal, BUSY_PACE if working < BUSY_FIRST else LATER_PACE)
