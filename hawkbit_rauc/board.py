@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine we run on: which boot this is, how to reboot it, and which unit vouches for the boot."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+
+from hawkbit_rauc.dbus import Bus, Peer
+from hawkbit_rauc.errors import PassingError
+
+LOGIND = Peer(
+    "logind",
+    "systemd-logind.service",
+    "org.freedesktop.login1",
+    "/org/freedesktop/login1",
+    "org.freedesktop.login1.Manager",
+)
+SYSTEMD = Peer(
+    "systemd",
+    "init.scope",
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+)
+
+#: Where the kernel tells this boot from all others.
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+#: What asks for a reboot where logind is not there.
+SYSTEMCTL = ("systemctl", "--no-ask-password", "reboot")
+
+
+class Board:
+    """The machine (`ports.Board`).
+
+    Args:
+        bus: the bus that logind is on.
+        boot_id_file: where the kernel's id of this boot is read.
+        command: what to run where logind is not there.
+        timeout: seconds for each of the two ways.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        boot_id_file: Path = BOOT_ID,
+        *,
+        command: Sequence[str] = SYSTEMCTL,
+        timeout: float = 25.0,
+    ) -> None:
+        self._bus = bus
+        self._boot_id_file = boot_id_file
+        self._command = tuple(command)
+        self._timeout = timeout
+
+    @property
+    def boot_id(self) -> str:
+        """The kernel's id of this boot."""
+        return self._boot_id_file.read_text().strip()
+
+    async def reboot(self) -> None:
+        """Ask logind for an orderly reboot, else systemctl; returns when it was accepted.
+
+        Never the system call itself: services and file systems are to end in order.
+
+        Raises:
+            PassingError: if both refused.
+        """
+        try:
+            await self._bus.call(LOGIND, "Reboot", "b", False, within=self._timeout)  # no question to anybody
+        except PassingError as refusal:
+            try:
+                await self._run()
+            except PassingError as error:
+                raise PassingError(f"the reboot was not accepted: {refusal}; {error}") from None
+
+    async def _run(self) -> None:
+        name = " ".join(self._command)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+            )
+        except OSError as error:
+            raise PassingError(f"{name} can't be run ({error.strerror})") from None
+        try:
+            async with asyncio.timeout(self._timeout):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            raise PassingError(f"{name} did not end in {self._timeout:g} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode != 0:
+            said = " ".join(output.decode(errors="replace").split())[:200]
+            raise PassingError(f"{name} failed ({said or f'exit {process.returncode}'})")
+
+
+def unit_witness(bus: Bus, unit: str) -> Callable[[], Awaitable[bool]]:
+    """Make a witness of this boot from a unit of systemd's, such as `rauc-mark-good.service`.
+
+    Args:
+        bus: the bus that systemd is on.
+        unit: name of the unit.
+
+    Returns:
+        A function that says whether the unit is active, or, for a `Type=oneshot` without
+        `RemainAfterExit=`, ran and ended well: systemd's own account starts anew with each boot.
+        It raises RaucError where systemd can't be asked.
+    """
+
+    async def vouches() -> bool:
+        (path,) = await bus.call(SYSTEMD, "LoadUnit", "s", unit)
+        of_unit = evolve(SYSTEMD, path=path, interface="org.freedesktop.systemd1.Unit")
+        state = await bus.get(of_unit, "ActiveState")
+        if state != "inactive" or not unit.endswith(".service"):
+            return bool(state == "active")
+        facts: dict[str, Any] = await bus.get_all(
+            evolve(of_unit, interface="org.freedesktop.systemd1.Service")
+        )
+        ended = facts.get("ExecMainExitTimestamp", 0) != 0
+        return ended and (facts.get("Type"), facts.get("Result")) == ("oneshot", "success")
+
+    return vouches

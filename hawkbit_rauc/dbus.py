@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The D-Bus, seen by a client: calls with a deadline, signals that are never dropped, a bus that may die.
+
+A connection of jeepney's with a receive loop of our own: jeepney's router has no timeouts, drops
+signals when its queue is full, and leaves those who wait for signals asleep when the bus goes away.
+Everything that waits here is woken by the bus's death; the next use connects again.
+
+The bus is the system bus, or the session bus where DBUS_STARTER_BUS_TYPE says so, as for RAUC;
+only `unix:` addresses are known. Knows nothing of RAUC beyond the words in error messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from attrs import evolve, frozen
+from jeepney import (
+    DBusAddress,
+    HeaderFields,
+    Message,
+    MessageFlag,
+    MessageType,
+    new_method_call,
+)
+from jeepney.io.asyncio import DBusConnection, open_dbus_connection
+
+from hawkbit_rauc.errors import RaucError
+
+#: Seconds for a call that has no deadline of its own; libdbus's and GDBus's default.
+TIMEOUT = 25.0
+
+_NOT_THERE = ("ServiceUnknown", "NameHasNoOwner", "Spawn.", "TimedOut")
+_WENT_AWAY = ("NoReply", "Disconnected")
+_NOT_ALLOWED = ("AccessDenied", "AuthFailed", "InteractiveAuthorizationRequired")
+
+
+@frozen
+class Peer:
+    """Somebody on the bus whom we call.
+
+    Attributes:
+        title: how people call it.
+        unit: systemd's unit that runs it.
+        name: bus name; a well-known one is started by the bus where it is not running.
+        path: object path.
+        interface: interface of the methods and properties.
+    """
+
+    title: str
+    unit: str
+    name: str
+    path: str
+    interface: str
+
+
+BUS = Peer(
+    "the D-Bus", "dbus.service", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
+)
+
+
+class RefusedError(RaucError):
+    """A call was answered with an error.
+
+    Attributes:
+        name: D-Bus name of the error; RAUC uses the same one for nearly all.
+        text: what it says, as it came.
+    """
+
+    def __init__(self, message: str, name: str, text: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.text = text
+
+
+def plain(value: Any) -> Any:
+    """Take the types off the variants of an `a{sv}`, however deeply they are nested."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):  # noqa: PLR2004
+        return plain(value[1])
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def bus_address(environment: Mapping[str, str] = os.environ) -> str:
+    """Name the bus that RAUC is on: `SYSTEM` or `SESSION`, which jeepney looks up in the environment."""
+    return "SESSION" if environment.get("DBUS_STARTER_BUS_TYPE") == "session" else "SYSTEM"
+
+
+class Stream:
+    """What the bus brings, in the order in which it came: signals, and replies to `send`.
+
+    One queue for both, because only the order tells whether a signal belongs to a call.
+    """
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+        self._messages: asyncio.Queue[Message | RaucError] = asyncio.Queue()
+
+    def put(self, item: Message | RaucError) -> None:
+        """Add what came; the queue has no limit."""
+        self._messages.put_nowait(item)
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that came was taken."""
+        return self._messages.empty()
+
+    async def get(self, within: float) -> Message | None:
+        """Take the next message, or None when none came within so many seconds.
+
+        Raises:
+            RaucError: if the bus went away.
+        """
+        try:
+            async with asyncio.timeout(within):
+                item = await self._messages.get()
+        except TimeoutError:
+            return None
+        if isinstance(item, RaucError):
+            self.put(item)  # whoever asks again gets the same answer
+            raise item
+        return item
+
+    async def send(self, peer: Peer, method: str, signature: str, *arguments: Any) -> int:
+        """Call a method whose reply comes in this stream.
+
+        Returns:
+            The serial by which the reply can be told.
+
+        Raises:
+            RaucError: if the bus went away.
+        """
+        serial = self._line.serial()
+        self._line.replies[serial] = self.put
+        await self._line.send(_call(peer, method, signature, arguments), serial)
+        return serial
+
+
+class Bus:
+    """The bus; connects when it is needed and again after it died.
+
+    Args:
+        address: D-Bus address, or `SYSTEM` or `SESSION`; None for the bus that RAUC is on.
+        timeout: seconds for a call.
+    """
+
+    def __init__(self, address: str | None = None, *, timeout: float = TIMEOUT) -> None:
+        self.timeout = timeout
+        self._address = address
+        self._line: _Line | None = None
+        self._opening = asyncio.Lock()
+
+    async def call(
+        self,
+        peer: Peer,
+        method: str,
+        signature: str = "",
+        *arguments: Any,
+        within: float | None = None,
+        start: bool = True,
+    ) -> tuple[Any, ...]:
+        """Call a method and wait for its reply.
+
+        Args:
+            peer: whom to call.
+            method: name of the method.
+            signature: D-Bus signature of the arguments.
+            arguments: as jeepney wants them; a variant is a pair of signature and value.
+            within: seconds, None for the default.
+            start: whether the bus may start the peer's service for this call.
+
+        Returns:
+            The values of the reply.
+
+        Raises:
+            RefusedError: if the peer answered with an error of its own.
+            RaucError: if the bus or the peer is not there, went away, or does not answer in time.
+        """
+        line = await self._open()
+        serial = line.serial()
+        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def settle(item: Message | RaucError) -> None:
+            if reply.done():
+                return
+            if isinstance(item, RaucError):
+                reply.set_exception(item)
+            else:
+                reply.set_result(item)
+
+        line.replies[serial] = settle
+        seconds = self.timeout if within is None else within
+        try:
+            async with asyncio.timeout(seconds):
+                await line.send(_call(peer, method, signature, arguments, start=start), serial)
+                answer = await reply
+        except TimeoutError:
+            raise RaucError(
+                f"{peer.title} does not answer ({method}, {seconds:g} s): see systemctl status {peer.unit}"
+            ) from None
+        finally:
+            line.replies.pop(serial, None)
+        return values(peer, answer)
+
+    async def get(self, peer: Peer, name: str, *, within: float | None = None, start: bool = True) -> Any:
+        """Read a property of a peer, without its type. Raises: as `call`."""
+        of = evolve(peer, interface="org.freedesktop.DBus.Properties")
+        (value,) = await self.call(of, "Get", "ss", peer.interface, name, within=within, start=start)
+        return plain(value)
+
+    async def get_all(self, peer: Peer) -> dict[str, Any]:
+        """Read all properties of a peer, without their types. Raises: as `call`."""
+        of = evolve(peer, interface="org.freedesktop.DBus.Properties")
+        (found,) = await self.call(of, "GetAll", "s", peer.interface)
+        return {str(name): plain(value) for name, value in found.items()}
+
+    @asynccontextmanager
+    async def listen(self, *rules: str) -> AsyncIterator[Stream]:
+        """Subscribe to signals; what is sent after this was entered comes in the stream.
+
+        Args:
+            rules: match rules in the D-Bus specification's text form. Signals that match the rules of
+                other streams come as well.
+
+        Raises:
+            RaucError: if the bus is not there.
+        """
+        line = await self._open()
+        stream = Stream(line)
+        line.streams.add(stream)
+        try:
+            for rule in rules:
+                await self.call(BUS, "AddMatch", "s", rule)
+            yield stream
+        finally:
+            line.streams.discard(stream)
+            with suppress(RaucError):
+                for rule in rules:
+                    message = _call(BUS, "RemoveMatch", "s", (rule,))
+                    message.header.flags = MessageFlag.no_reply_expected
+                    await line.send(message, line.serial())
+
+    async def close(self) -> None:
+        """Leave the bus; those who still wait get a RaucError."""
+        line, self._line = self._line, None
+        if line is not None:
+            await line.close()
+
+    async def _open(self) -> _Line:
+        async with self._opening:
+            if self._line is not None and self._line.lost is None:
+                return self._line
+            await self.close()
+            address = self._address or bus_address()
+            try:
+                async with asyncio.timeout(self.timeout):
+                    connection = await open_dbus_connection(address)
+            except (OSError, EOFError, ValueError, RuntimeError, LookupError) as error:
+                which = {"SYSTEM": "system bus", "SESSION": "session bus"}.get(address, f"bus {address}")
+                reason = str(error) or type(error).__name__
+                raise RaucError(f"the {which} is not reachable ({reason}): start {BUS.unit}") from None
+            self._line = _Line(connection)
+            return self._line
+
+
+def values(peer: Peer, reply: Message) -> tuple[Any, ...]:
+    """Return what a reply brings.
+
+    Raises:
+        RefusedError, RaucError: if it is an error.
+    """
+    if reply.header.message_type is not MessageType.error:
+        return tuple(reply.body)
+    name = str(reply.header.fields.get(HeaderFields.error_name, ""))
+    text = str(reply.body[0]) if reply.body else name
+    kind = name.removeprefix("org.freedesktop.DBus.Error.")
+    if kind != name and kind.startswith(_NOT_THERE):
+        raise RaucError(f"{peer.title} is not on the bus ({text}): start {peer.unit}")
+    if kind != name and kind.startswith(_WENT_AWAY):
+        raise RaucError(f"{peer.title} went away before it answered: see journalctl -u {peer.unit}")
+    if kind != name and kind.startswith(_NOT_ALLOWED):
+        raise RaucError(f"{peer.title} may not be called ({text}): allow it in the D-Bus or polkit policy")
+    raise RefusedError(f"{peer.title} refused: {text}", name, text)
+
+
+def _call(
+    peer: Peer, method: str, signature: str, arguments: tuple[Any, ...], *, start: bool = True
+) -> Message:
+    address = DBusAddress(peer.path, peer.name, peer.interface)
+    message = new_method_call(address, method, signature or None, arguments)
+    if not start:
+        message.header.flags = MessageFlag.no_auto_start
+    return message
+
+
+class _Line:
+    """One connection with its receive loop, until it is lost."""
+
+    def __init__(self, connection: DBusConnection) -> None:
+        self.replies: dict[int, Callable[[Message | RaucError], None]] = {}
+        self.streams: set[Stream] = set()
+        self.lost: RaucError | None = None
+        self._connection = connection
+        self._task = asyncio.create_task(self._receive())
+
+    def serial(self) -> int:
+        return int(next(self._connection.outgoing_serial))
+
+    async def send(self, message: Message, serial: int) -> None:
+        if self.lost is not None:
+            raise self.lost
+        try:
+            await self._connection.send(message, serial=serial)
+        except OSError as error:
+            self._lose(error)
+            raise RaucError(str(self.lost)) from None
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        with suppress(OSError):
+            await self._connection.close()
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                self._deliver(await self._connection.receive())
+        except asyncio.CancelledError:
+            self._lose(EOFError("closed"))
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a bus may send: it is of no more use
+            self._lose(error)
+
+    def _deliver(self, message: Message) -> None:
+        if message.header.message_type is MessageType.signal:
+            for stream in self.streams:
+                stream.put(message)
+            return
+        serial = message.header.fields.get(HeaderFields.reply_serial, -1)
+        if settle := self.replies.pop(serial, None):
+            settle(message)
+
+    def _lose(self, error: Exception) -> None:
+        if self.lost is None:
+            reason = str(error) or type(error).__name__
+            self.lost = RaucError(
+                f"the D-Bus connection was lost ({reason}): see systemctl status {BUS.unit}"
+            )
+            for tell in [*self.replies.values(), *(stream.put for stream in self.streams)]:
+                tell(self.lost)
+            self.replies.clear()
