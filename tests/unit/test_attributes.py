@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Attributes are fit for hawkBit's configData, and nothing is changed in silence."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hawkbit_rauc.attributes import fit
+
+
+def test_fit_attributes_stay_as_they_are():
+    """What hawkBit takes is sent unchanged and without a warning."""
+    attributes = {"model": "T1 rev. (2) <a@b> 50%", "empty": "", "": "x", "tab": "a\tb"}
+    assert fit(attributes) == (attributes, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("1.0~rc1", "1.0-rc1"),  # a Debian version
+        ("`id`", "'id'"),
+        ("Küche", "Kuche"),
+        ("北", "?"),
+        ("a\x7fb\x00", "a?b?"),
+        ("x" * 129, "x" * 128),
+    ],
+)
+def test_a_value_that_hawkbit_refuses_is_changed_with_one_warning(value, sent):
+    """One refused character would lose all attributes, so it is replaced, and said so once."""
+    fitted, warnings = fit({"key": value, "other": "1"})
+    assert fitted == {"key": sent, "other": "1"}
+    assert len(warnings) == 1
+    assert "'key'" in warnings[0]
+
+
+def test_a_key_that_hawkbit_refuses_is_changed_with_one_warning():
+    """A key is held to the same rules as a value."""
+    fitted, warnings = fit({"größe~": "1"})
+    assert fitted == {"gro?e-": "1"}
+    assert len(warnings) == 1
+
+
+def test_the_hundred_and_first_attribute_is_dropped_with_a_warning():
+    """More than 100 attributes would be refused together (429), so the first 100 are kept."""
+    fitted, warnings = fit({f"k{n}": "v" for n in range(102)})
+    assert list(fitted) == [f"k{n}" for n in range(100)]
+    assert len(warnings) == 2
+
+
+def test_keys_that_become_the_same_keep_the_first_with_a_warning():
+    """An attribute never silently takes the place of another."""
+    fitted, warnings = fit({"a-": "1", "a~": "2"})
+    assert fitted == {"a-": "1"}
+    assert len(warnings) == 1
+
+
+@given(st.dictionaries(st.text(), st.text(max_size=300), max_size=120))
+def test_whatever_is_configured_hawkbit_takes_what_is_sent(attributes):
+    """Any attributes end within hawkBit's rules; fitting again changes nothing; a change has a warning."""
+    fitted, warnings = fit(attributes)
+    assert len(fitted) <= 100
+    assert all(re.fullmatch(r"[\t-\r -_a-}]{0,128}", text) for pair in fitted.items() for text in pair)
+    assert fit(fitted) == (fitted, [])
+    assert bool(warnings) == (fitted != attributes)
