@@ -137,14 +137,17 @@ def parse(text: str, source: str, *, state_dir: Path = Path("/var/lib/hawkbit-ra
 def _is_there(path: Path) -> bool:
     """Say whether a file exists; one in a folder that we may not look into does, so that `load` says so."""
     try:
-        return path.exists()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:
         return True
+    return True
 
 
 def _is_folder(path: Path) -> bool:
     try:
-        return path.is_dir()
+        return stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError):
         return False
 
