@@ -42,7 +42,6 @@ _RULES = (
     f"type='signal',sender='{NAME}',path='/'",
     f"type='signal',sender='{BUS.name}',interface='{BUS.interface}',member='NameOwnerChanged',arg0='{NAME}'",
 )
-_BUSY = "already processing a different method"
 _UNKNOWN_METHOD = "org.freedesktop.DBus.Error.UnknownMethod"
 _DBUS_ERROR = "org.freedesktop.DBus.Error."
 
@@ -208,7 +207,7 @@ class Rauc:
         try:
             return await self._bus.call(RAUC, method, signature, *arguments, within=within)
         except RefusedError as error:
-            if _BUSY in error.text:
+            if _busy(error):
                 raise RaucBusyError("RAUC is busy with an installation") from None
             raise
 
@@ -253,7 +252,7 @@ class _Installation:
         except RefusedError as error:
             if error.text.startswith("Unsupported key"):
                 return False
-            if _BUSY in error.text:
+            if _busy(error):
                 raise RaucBusyError("RAUC is busy with another installation") from None
             if error.name.startswith(
                 _DBUS_ERROR
@@ -302,7 +301,7 @@ class _Installation:
             # `idle` may be said because of somebody's refused call; only a busy RAUC refuses this one.
             await self._bus.call(self._rauc, "GetPrimary", within=self._pulse.timeout)
         except RefusedError as error:
-            if _BUSY in error.text:
+            if _busy(error):
                 return True
         except RaucError:
             return False
@@ -312,6 +311,10 @@ class _Installation:
 
 
 # ---------------------------------------------------------------- what RAUC's answers mean; pure
+
+
+def _busy(error: RefusedError) -> bool:
+    return "already processing a different method" in error.text.lower()  # InstallBundle's begins with "A"
 
 
 def sentence(text: str, limit: int = 500) -> str:
@@ -369,9 +372,8 @@ def _slot(name: str, status: Mapping[str, Any]) -> Slot:
 
 
 def read_manifest_hash(found: Mapping[str, Any]) -> str | None:
-    """Find the manifest hash in the answer of InspectBundle (nested since RAUC 1.10)."""
-    update = plain(dict(found)).get("update")
-    value = update.get("manifest-hash") if isinstance(update, dict) else None
+    """Find the manifest hash in the answer of InspectBundle (RAUC >= 1.10)."""
+    value = plain(dict(found)).get("manifest-hash")
     return value if isinstance(value, str) and value else None
 
 
