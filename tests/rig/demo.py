@@ -17,7 +17,7 @@ from rig.goosebit import Goosebit
 from rig.goosebit import installed as goosebit_installed
 from rig.hawkbit import Hawkbit
 from rig.hawkbit_server import built as hawkbit_built
-from rig.process import Process
+from rig.process import Process, need_root
 from rig.rauc import Board
 from rig.run import configuration, daemon
 from rig.target import Target
@@ -194,6 +194,7 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        need_root()
         with ExitStack() as stack:
             temporary = tempfile.TemporaryDirectory(prefix="hawkbit-rauc-demo-")
             folder = Path(stack.enter_context(temporary))
