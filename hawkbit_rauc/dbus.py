@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -85,6 +86,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(inner) for inner in value]
     return value
+
+
+def sentence(text: str, limit: int = 500) -> str:
+    """Make one printable line of an error text, without query strings of links."""
+    words = "".join(character if character.isprintable() else " " for character in text).split()
+    line = re.sub(r"(\w+://[^\s?]+)\?[^\s'\"]*", r"\1", " ".join(words))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def bus_address(environment: Mapping[str, str] = os.environ) -> str:
@@ -281,12 +289,14 @@ def values(peer: Peer, reply: Message) -> tuple[Any, ...]:
     text = str(reply.body[0]) if reply.body else name
     kind = name.removeprefix("org.freedesktop.DBus.Error.")
     if kind != name and kind.startswith(_NOT_THERE):
-        raise RaucError(f"{peer.title} is not on the bus ({text}): start {peer.unit}")
+        raise RaucError(f"{peer.title} is not on the bus ({sentence(text)}): start {peer.unit}")
     if kind != name and kind.startswith(_WENT_AWAY):
         raise RaucError(f"{peer.title} went away before it answered: see journalctl -u {peer.unit}")
     if kind != name and kind.startswith(_NOT_ALLOWED):
-        raise RaucError(f"{peer.title} may not be called ({text}): allow it in the D-Bus or polkit policy")
-    raise RefusedError(f"{peer.title} refused: {text}", name, text)
+        raise RaucError(
+            f"{peer.title} may not be called ({sentence(text)}): allow it in the D-Bus or polkit policy"
+        )
+    raise RefusedError(f"{peer.title} refused: {sentence(text)}", name, text)
 
 
 def _call(

@@ -12,7 +12,6 @@ Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.x
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 from attrs import evolve, frozen
 from jeepney import HeaderFields, Message, MessageType
 
-from hawkbit_rauc.dbus import BUS, Bus, Peer, RefusedError, Stream, plain, values
+from hawkbit_rauc.dbus import BUS, Bus, Peer, RefusedError, Stream, plain, sentence, values
 from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
 from hawkbit_rauc.model import Slot, System
 from hawkbit_rauc.ports import Progress
@@ -315,13 +314,6 @@ class _Installation:
 
 def _busy(error: RefusedError) -> bool:
     return "already processing a different method" in error.text.lower()  # InstallBundle's begins with "A"
-
-
-def sentence(text: str, limit: int = 500) -> str:
-    """Make one printable line of an error text, without query strings of links."""
-    words = "".join(character if character.isprintable() else " " for character in text).split()
-    line = re.sub(r"(\w+://[^\s?]+)\?[^\s'\"]*", r"\1", " ".join(words))
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def read_slots(found: Iterable[tuple[str, Mapping[str, Any]]], boot_slot: str) -> tuple[Slot, ...]:

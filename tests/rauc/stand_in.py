@@ -19,7 +19,6 @@ from jeepney import (
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import Proxy, open_dbus_connection
 from jeepney.low_level import Message
-
 from rig.bus import Bus
 
 #: Signature and values of a reply, an error's text, or None for no reply at all.
@@ -37,6 +36,7 @@ class StandIn:
 
     def __init__(self, bus: Bus, name: str, answers: Mapping[str, Callable[..., Answer]]) -> None:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.called = threading.Event()
         self.flags: list[int] = []
         self._bus = bus
         self._name = name
@@ -74,6 +74,7 @@ class StandIn:
         method = call.header.fields[HeaderFields.member]
         self.calls.append((method, tuple(call.body)))
         self.flags.append(call.header.flags)
+        self.called.set()
         if method not in self._answers:
             return new_error(call, "org.freedesktop.DBus.Error.UnknownMethod", "s", (f"no {method} here",))
         answer = self._answers[method](*call.body)

@@ -8,13 +8,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-
-from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
-from hawkbit_rauc.rauc import Rauc
 from rig.bundles import MIB, Bundle
 from rig.bus import Bus, BusError
 from rig.rauc import INSTALLER, Board
 from using import IMPATIENT, quiet, with_rauc
+
+from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.rauc import Rauc
 
 NewBoard = Callable[..., Board]
 both = pytest.mark.parametrize("version", ["1.8", "1.13"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import rig.bus
+
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.rauc import Pulse, Rauc
 
