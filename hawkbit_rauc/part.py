@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The bundle on the disk, whole or in part.
+
+A part lies beside the bundle's place as `.part`, with a note of what it is as `.part.json`. Neither
+is trusted: all bytes are hashed, those of former tries too, since after a power cut the last blocks
+of a file may be zeros. Nothing that others may have put there is followed or written into.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import define
+
+from hawkbit_rauc import ranges
+from hawkbit_rauc.errors import DownloadError, MismatchError, SpaceError
+from hawkbit_rauc.model import Artifact
+
+log = logging.getLogger(__name__)
+
+#: Bytes read, hashed and written at once; larger ones are slower (page faults).
+BLOCK = 256 * 1024
+#: Bytes that stay free on the file system.
+MARGIN = 4 * 2**20
+#: Bytes between two looks at the free space: others write too.
+ROOM_STEP = 16 * 2**20
+
+_DISK_TROUBLES = {
+    errno.ENOENT: "{folder} is not there; create it or change bundle_download_location",
+    errno.ENOTDIR: "{folder} is not a folder; change bundle_download_location",
+    errno.EACCES: "{path} may not be written by this program; check the owner and mode of {folder}",
+    errno.EPERM: "{path} may not be written by this program; check the owner and mode of {folder}",
+    errno.EROFS: "{folder} is on a read-only file system; change bundle_download_location",
+    errno.EISDIR: "{path} is a folder; remove it or change bundle_download_location",
+    errno.EIO: "{path} can't be written or read (input/output error); is the storage failing?",
+    errno.EFBIG: "{path} becomes too big for the file system or this process's limits",
+}
+
+
+def beside(location: Path) -> tuple[Path, Path]:
+    """Name the part and its note."""
+    return location.with_name(f"{location.name}.part"), location.with_name(f"{location.name}.part.json")
+
+
+def shown(url: str | None) -> str:
+    """Write a URL without user, query and fragment, which may hold secrets."""
+    try:
+        parts = urlsplit(url or "")
+        text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        return "the link of the bundle"
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]
+
+
+@define(eq=False)
+class Part:
+    """What is on the disk of one artifact; all methods raise PassingError where the disk does not work."""
+
+    location: Path
+    artifact: Artifact
+    stop: threading.Event
+    file: int = -1
+    have: int = 0
+    resumed: bool = False
+    etag: str | None = None
+    total: int | None = None
+    hash: Any = None
+
+    @property
+    def size(self) -> int | None:
+        """Announced bytes; hawkBit's size of an encrypted artifact describes other bytes."""
+        return None if self.artifact.encrypted else self.artifact.size
+
+    @property
+    def digest(self) -> tuple[str, str] | None:
+        """The hash that the bytes must have, None where only RAUC's signature can tell."""
+        return None if self.artifact.encrypted else self.artifact.digest
+
+    def open(self, *, resume: bool) -> bool:
+        """Look at what is there; True where the whole bundle already is."""
+        part, note = beside(self.location)
+        with self._disk():
+            if self.location.is_symlink():
+                raise DownloadError(
+                    f"{self.location} is a symbolic link; remove it or change bundle_download_location"
+                )
+            if (
+                self._adopt(self.location, os.O_RDONLY)
+                and self.have in (self.size, self.total)
+                and self._right()
+            ):
+                return True
+            with contextlib.suppress(FileNotFoundError):
+                self.location.unlink()
+            if resume and self._noted(note) and self._adopt(part, os.O_RDWR):
+                self.resumed = self.have > 0
+            else:
+                self._create()
+        return False
+
+    def _adopt(self, path: Path, mode: int) -> bool:
+        """Open and hash a file if it can be one of ours: never through a link, never another user's."""
+        self.close()
+        if self.digest is None:
+            return False  # nothing tells whether its bytes are right
+        try:
+            self.file = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP, errno.EACCES):
+                return False
+            raise
+        found = os.fstat(self.file)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
+            return False
+        if self.size is not None and found.st_size > self.size:
+            return False
+        self.total = found.st_size
+        buffer = memoryview(bytearray(BLOCK))
+        while count := os.readv(self.file, [buffer]):
+            self._go_on()
+            self.hash.update(buffer[:count])
+            self.have += count
+        return True
+
+    def _noted(self, note: Path) -> bool:
+        """Whether the part belongs to this artifact, by the note beside it; takes the ETag from it."""
+        try:
+            with os.fdopen(os.open(note, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                known = json.loads(file.read(8192))
+            etag = known["etag"]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return False
+        self.etag = etag if isinstance(etag, str) else None
+        return bool(
+            self.digest and known.get("hash") == ":".join(self.digest) and known.get("size") == self.size
+        )
+
+    def _create(self) -> None:
+        """Begin an empty part that nobody else has opened before."""
+        self.close()
+        self.resumed, self.etag, self.total = False, None, None
+        part, note = beside(self.location)
+        for path in (part, note):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        self.file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def start_over(self) -> None:
+        """Throw the part away and begin an empty one."""
+        with self._disk():
+            self._create()
+
+    def begin(self, take: ranges.Take, etag: str | None, url: str) -> None:
+        """Prepare for a body, and note down what the part is."""
+        if take.start == 0 and self.have:
+            self.start_over()
+        self.total = take.total if take.total is not None else self.size
+        self.resumed = self.have > 0
+        self.check_room()
+        if self.digest and (etag != self.etag or not self.have):
+            known = {"hash": ":".join(self.digest), "size": self.size, "etag": etag, "url": shown(url)}
+            _, note = beside(self.location)
+            with self._disk():
+                note.unlink(missing_ok=True)
+                file = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+                with os.fdopen(file, "w") as text:
+                    json.dump(known, text)
+        self.etag = etag
+
+    def check_room(self) -> None:
+        """Raise SpaceError where what is missing does not fit."""
+        with self._disk():
+            system = os.statvfs(self.location.parent)
+        whole = self.total or self.size or 0
+        if system.f_bavail * system.f_frsize < max(0, whole - self.have) + MARGIN:
+            raise self._no_room()
+
+    def append(self, block: bytes | memoryview) -> None:
+        """Write and hash the next bytes."""
+        self._go_on()
+        if self.size is not None and self.have + len(block) > self.size:
+            self.start_over()
+            raise MismatchError(f"announced {ranges.amount(self.size)}, server sends more")
+        self.hash.update(block)
+        before = self.have
+        with self._disk():
+            view = memoryview(block)
+            while view:
+                count = os.pwrite(self.file, view, self.have)
+                self.have += count
+                view = view[count:]
+        if self.have // ROOM_STEP != before // ROOM_STEP:
+            self.check_room()
+
+    def finish(self) -> None:
+        """Make the verified part durable and give it its name."""
+        if self.digest is None:
+            log.warning("%s: no hash to check it by; RAUC's signature decides", self.location)
+        part, note = beside(self.location)
+        with self._disk():
+            os.fsync(self.file)
+            self._go_on()
+            part.replace(self.location)
+            note.unlink(missing_ok=True)
+            folder = os.open(self.location.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def wrong(self) -> str | None:
+        """Say what is wrong with the bytes that are here, None where they are right."""
+        if self.size is not None and self.have != self.size:
+            return ranges.differs(self.size, self.have)
+        if self.digest and self.hash.hexdigest() != self.digest[1]:
+            return f"{self.digest[0]} is {self.hash.hexdigest()}, announced was {self.digest[1]}"
+        return None
+
+    def _right(self) -> bool:
+        return self.wrong() is None
+
+    def _go_on(self) -> None:
+        if self.stop.is_set():
+            raise DownloadError("the download was stopped")
+
+    def close(self) -> None:
+        """Close the file and forget what was read from it."""
+        if self.file >= 0:
+            os.close(self.file)
+        self.file, self.have = -1, 0
+        self.hash = hashlib.new(self.digest[0] if self.digest else "md5", usedforsecurity=False)
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._no_room() from error
+            words = _DISK_TROUBLES.get(error.errno or 0, "{path}: " + str(error.strerror or error))
+            path = error.filename if isinstance(error.filename, str | Path) else self.location
+            raise DownloadError(words.format(path=path, folder=self.location.parent)) from error
+
+    def _no_room(self) -> SpaceError:
+        place = self.location.parent.absolute()
+        system = os.statvfs(place)
+        while not place.is_mount():
+            place = place.parent
+        whole = self.total or self.size or 0
+        needs = max(0, whole - self.have) + MARGIN
+        return SpaceError(
+            f"needs {ranges.amount(needs)}, {ranges.amount(system.f_bavail * system.f_frsize)} free on {place}"
+        )

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What to ask a file server for when a part is here already, and what its answer means.
+
+Pure rules, from RFC 9110 (13.1.5, 14) and from how hawkBit's versions differ from it: up to 0.9 its
+ETag comes without quotes and has to be sent back so, and a request without Range costs an entry in
+the action's history, so that even the first request is one for a range.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit, urlunsplit
+
+from attrs import frozen
+
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes +(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
+_UNSATISFIED = re.compile(r"bytes +\*/(\d{1,18})", re.ASCII | re.IGNORECASE)
+_PAGES = ("text/html", "application/xhtml+xml", "application/json")
+
+
+@frozen
+class Take:
+    """The body belongs into the file.
+
+    Attributes:
+        start: offset in bytes of the body's first byte; 0 with a part on the disk means from the beginning.
+        length: bytes of the body, None where the server did not say.
+        total: bytes of the whole file, None where the server did not say.
+    """
+
+    start: int
+    length: int | None
+    total: int | None
+
+
+@frozen
+class StartOver:
+    """The part on the disk is of no use: ask again for the whole."""
+
+
+@frozen
+class Complete:
+    """The part on the disk is the whole file."""
+
+
+@frozen
+class Gone:
+    """The server does not know or no longer gives this file."""
+
+
+@frozen
+class Refused:
+    """The body is not the file.
+
+    Attributes:
+        why: the rest of a sentence that begins with the server's name.
+        retry_after: seconds that the server asked to wait, None where it did not.
+        mismatch: the server has a file of another size than announced.
+    """
+
+    why: str
+    retry_after: float | None = None
+    mismatch: bool = False
+
+
+Meaning = Take | StartOver | Complete | Gone | Refused
+
+
+def request(have: int, etag: str | None) -> dict[str, str]:
+    """Give the headers that ask for what is missing.
+
+    Args:
+        have: bytes on the disk.
+        etag: of the answer that they came with, exactly as received.
+
+    Returns:
+        Headers; If-Range only for a strong tag (RFC 9110, 13.1.5) that can be sent back.
+    """
+    headers = {
+        "Accept": "application/octet-stream, */*;q=0.1",
+        "Accept-Encoding": "identity",
+        "Range": f"bytes={have}-",
+    }
+    if have and etag and is_strong(etag):
+        headers["If-Range"] = etag
+    return headers
+
+
+def is_strong(etag: str) -> bool:
+    """Tell whether a tag stands for exact bytes; also one without quotes (hawkBit up to 0.9)."""
+    return etag.isascii() and etag.isprintable() and etag == etag.strip() and not etag.startswith("W/")
+
+
+def judge(status: int, headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
+    """Tell what an answer to `request` means (RFC 9110, 14.4, 15.3.7, 15.5.17).
+
+    Args:
+        status: HTTP status.
+        headers: by lower-case name.
+        have: bytes on the disk, as asked.
+        size: bytes of the whole file as announced, None where unknown.
+
+    Returns:
+        What to do with the body and with the part on the disk.
+    """
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return Gone()
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return _beyond_the_end(headers, have, size)
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        return Refused(_sentence(status), retry_after(headers))
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media in _PAGES:
+        return Refused(
+            f"answered with a page ({media}) instead of the bundle; is there a login or a proxy between?"
+        )
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        return Refused(
+            f"sends the bundle compressed ({coding[:20]}), perhaps by a proxy; lengths and ranges are lost"
+        )
+    length = None if "transfer-encoding" in headers else _number(headers.get("content-length"))
+    if status == HTTPStatus.OK:
+        return _other_size(length, size) or Take(0, length, length)
+    return _part(headers, media, length, have, size)
+
+
+def _part(headers: Mapping[str, str], media: str, length: int | None, have: int, size: int | None) -> Meaning:
+    """Judge a 206."""
+    if media == "multipart/byteranges":
+        return Refused("answers one range with several")
+    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    if match is None:
+        return StartOver() if have else Refused("sends a part without saying which")
+    start, end = int(match[1]), int(match[2])
+    total = _number(match[3])
+    if other := _other_size(total, size):
+        return other
+    if end < start or (total is not None and end >= total):
+        return Refused(f"sends an impossible range ({match[0]})")
+    if length is not None and length != end - start + 1:
+        return Refused(f"contradicts itself: {length} bytes announced for the range {match[0]}")
+    if start != have or (size is not None and end >= size):
+        return StartOver() if have else Refused(f"sends another range ({match[0]}) than asked for")
+    return Take(start, length, total)
+
+
+def _beyond_the_end(headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
+    """Judge a 416."""
+    match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
+    total = int(match[1]) if match else None
+    if other := _other_size(total, size):
+        return other
+    if not have:
+        return Refused(_sentence(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE))
+    return Complete() if total == have else StartOver()
+
+
+def _other_size(sends: int | None, size: int | None) -> Refused | None:
+    if sends is None or size is None or sends == size:
+        return None
+    return Refused(differs(size, sends), mismatch=True)
+
+
+def differs(announced: int, sends: int) -> str:
+    """Say that a size is not the announced one, in units that show the difference (both in bytes)."""
+    if amount(announced) == amount(sends):
+        return f"announced {announced} bytes, server sends {sends}"
+    return f"announced {amount(announced)}, server sends {amount(sends)}"
+
+
+def amount(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size} bytes"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and _NUMBER.fullmatch(text) else None
+
+
+def _sentence(status: int) -> str:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return f"refuses the download ({status}); check the credentials and whether they may be sent there"
+    try:
+        return f"answered {status} ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return f"answered {status}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3) by the server's own clock.
+
+    Args:
+        headers: by lower-case name.
+
+    Returns:
+        Seconds, None without a usable header.
+    """
+    text = headers.get("retry-after", "").strip()
+    if (seconds := _number(text)) is not None:
+        return float(seconds)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def space_for_plus(url: str) -> str | None:
+    """Give the URL under which hawkBit finds a file whose name holds a space.
+
+    hawkBit writes such a name with `+` into its links, and answers 404 to them.
+
+    Args:
+        url: as in the link.
+
+    Returns:
+        The URL with `%20` in the last segment of its path, None where that changes nothing.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    folder, slash, name = parts.path.rpartition("/")
+    if "+" not in name:
+        return None
+    return urlunsplit(parts._replace(path=folder + slash + name.replace("+", "%20")))

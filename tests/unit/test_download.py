@@ -1,0 +1,596 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A bundle arrives whole, verified and durable, or the error says why; over real sockets."""
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from flaky_server import Fault, FlakyServer
+
+from hawkbit_rauc import download, part
+from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.errors import DownloadError, HawkbitRaucError, MismatchError, OfferGoneError, SpaceError
+from hawkbit_rauc.model import Artifact
+
+DATA = random.Random(1).randbytes(3 * 2**20 + 12345)
+CUT = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., FlakyServer]]:
+    with ExitStack() as stack:
+        yield lambda *script, **options: stack.enter_context(
+            FlakyServer(options.pop("data", DATA), list(script), **options)
+        )
+
+
+@pytest.fixture(scope="session")
+def authorities() -> ssl.SSLContext:
+    return ssl.create_default_context()  # costly, and the same for all
+
+
+@pytest.fixture
+def http(authorities: ssl.SSLContext) -> Iterator[httpx.Client]:
+    with httpx.Client(trust_env=False, timeout=5, verify=authorities) as client:
+        yield client
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "bundle.raucb"
+
+
+def artifact(url: str | None, data: bytes = DATA, **changes) -> Artifact:
+    values = {
+        "filename": "bundle.raucb",
+        "size": len(data),
+        "hashes": {"sha1": hashlib.sha1(data).hexdigest(), "sha256": hashlib.sha256(data).hexdigest()},
+        "url": url,
+    }
+    return Artifact(**{**values, **changes})
+
+
+def fetch(downloads: Downloads, wanted: Artifact, progress=lambda done, total: None) -> Path:
+    return asyncio.run(downloads.fetch(wanted, progress))
+
+
+def leave(place: Path, data: bytes, wanted: Artifact, etag: str | None = '"v1"', **changes) -> None:
+    """Put a part on the disk as an earlier process would have left it."""
+    digest = ":".join(wanted.digest or ())
+    place.with_name(place.name + ".part").write_bytes(data)
+    note = {"hash": digest, "size": wanted.size, "etag": etag, **changes}
+    place.with_name(place.name + ".part.json").write_text(json.dumps(note))
+
+
+def files(place: Path) -> set[str]:
+    return {path.name for path in place.parent.iterdir()}
+
+
+# ---------------------------------------------------------------- whole
+
+
+def test_a_bundle_arrives_with_one_request_for_a_range(serve, http, place):
+    """One request, for a range even at the beginning, and only the bundle is left."""
+    server = serve()
+    assert fetch(Downloads(place, http), artifact(server.url)) == place
+    assert place.read_bytes() == DATA
+    assert server.ranges == ["bytes=0-"]
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert files(place) == {"bundle.raucb"}
+
+
+def test_progress_is_told_in_the_loops_thread_and_ends_with_all(serve, http, place):
+    """Progress comes in the event loop's thread, grows, and is seldom."""
+    seen = []
+    here = threading.get_ident()
+
+    def progress(done: int, total: int) -> None:
+        assert threading.get_ident() == here
+        seen.append((done, total))
+
+    started = time.monotonic()
+    fetch(Downloads(place, http), artifact(serve(Fault(piece=200_000, pause=0.05)).url), progress)
+    assert seen[-1] == (len(DATA), len(DATA))
+    assert seen == sorted(seen)
+    assert len(seen) <= 2 + 4 * (time.monotonic() - started + 0.25)
+
+
+def test_a_whole_bundle_is_not_asked_for_again(serve, http, place):
+    """After a restart a verified bundle is taken from the disk."""
+    server = serve()
+    place.write_bytes(DATA)
+    fetch(Downloads(place, http), artifact(server.url))
+    assert server.requests == []
+
+
+def test_another_bundle_in_the_place_is_replaced(serve, http, place):
+    """What lies there and has another hash is not taken."""
+    server = serve()
+    place.write_bytes(DATA[:-1] + b"x")
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("size", [1, 2, 65535, 65536, 65537, 262144, 262145])
+def test_any_size_arrives_on_both_paths(serve, http, place, size):
+    """Sizes around the buffers' arrive through the socket and through httpx."""
+    data = DATA[:size]
+    for script in ([], [Fault(chunked=True)], [Fault(piece=1 if size < 10 else 999)]):
+        server = serve(*script, data=data)
+        fetch(Downloads(place, http), artifact(server.url, data))
+        assert place.read_bytes() == data
+        place.unlink()
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
+def test_whichever_hash_is_given_is_checked(serve, http, place, algorithm):
+    """Each hash that hawkBit may give accepts the right bytes, in any case, and refuses the wrong ones."""
+    server = serve()
+    digest = hashlib.new(algorithm, DATA).hexdigest().upper()
+    fetch(Downloads(place, http), artifact(server.url, hashes={algorithm: digest}))
+    assert place.read_bytes() == DATA
+    with pytest.raises(MismatchError, match=algorithm):
+        fetch(Downloads(place, http), artifact(server.url, hashes={algorithm: digest[::-1]}))
+    assert not place.exists()
+
+
+def test_an_encrypted_artifact_is_checked_for_completeness_only(serve, http, place):
+    """Size and hash of an encrypted artifact describe other bytes; its length over the wire counts."""
+    wanted = artifact("", size=len(DATA) + 16, hashes={"sha1": "0" * 40}, encrypted=True)
+    server = serve()
+    fetch(
+        Downloads(place, http), artifact(server.url, size=wanted.size, hashes=wanted.hashes, encrypted=True)
+    )
+    assert place.read_bytes() == DATA
+    server = serve(Fault(cut=CUT))
+    with pytest.raises(DownloadError, match="closed"):
+        fetch(
+            Downloads(place, http),
+            artifact(server.url, size=wanted.size, hashes=wanted.hashes, encrypted=True),
+        )
+
+
+def test_a_bundle_without_hash_is_taken_with_a_warning(serve, http, place, caplog):
+    """Without a hash the size is checked, and the log says who decides."""
+    fetch(Downloads(place, http), artifact(serve().url, hashes={}))
+    assert "RAUC's signature" in caplog.text
+    with pytest.raises(MismatchError, match="announced 3158074 bytes, server sends 3158073"):
+        fetch(Downloads(place, http), artifact(serve().url, hashes={}, size=len(DATA) + 1))
+
+
+def test_a_bundle_of_unknown_size_arrives(serve, http, place):
+    """Where hawkBit does not say the size, the server's length and the hash decide."""
+    fetch(Downloads(place, http), artifact(serve(Fault(chunked=True, ignore_range=True)).url, size=None))
+    assert place.read_bytes() == DATA
+
+
+# ---------------------------------------------------------------- resume
+
+
+def test_a_cut_is_resumed_within_the_fetch(serve, http, place):
+    """After a cut only what is missing is asked for, on condition of the same ETag."""
+    server = serve(Fault(cut=CUT), Fault(cut=CUT))
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+    assert server.ranges == ["bytes=0-", f"bytes={CUT}-", f"bytes={2 * CUT}-"]
+    assert server.requests[1].headers["if-range"] == '"v1"'
+    assert server.sent == len(DATA)
+
+
+def test_a_part_is_resumed_by_the_next_process(serve, http, place):
+    """A part of an earlier process is resumed, with the ETag as received, also without quotes."""
+    server = serve(etag="abc")
+    leave(place, DATA[:CUT], artifact(server.url), etag="abc")
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+    assert server.ranges == [f"bytes={CUT}-"]
+    assert server.requests[0].headers["if-range"] == "abc"
+
+
+def test_a_cut_part_and_its_note_resume(serve, http, place):
+    """What one fetch leaves behind, the next one resumes."""
+    server = serve(*[Fault(cut=CUT // 4)] * 4)
+    with pytest.raises(DownloadError, match="closed"):
+        fetch(Downloads(place, http), artifact(server.url))
+    assert place.with_name("bundle.raucb.part").stat().st_size == CUT
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+    assert server.sent == len(DATA)
+
+
+def test_a_try_without_progress_ends_the_fetch(serve, http, place):
+    """A server that gives nothing is not asked again before the next poll."""
+    server = serve(Fault(cut=-1))
+    with pytest.raises(DownloadError):
+        fetch(Downloads(place, http), artifact(server.url))
+    assert len(server.requests) == 1
+
+
+def test_a_complete_part_needs_no_request(serve, http, place):
+    """A part that was complete when the power went needs no bytes."""
+    server = serve()
+    leave(place, DATA, artifact(server.url))
+    fetch(Downloads(place, http), artifact(server.url))
+    assert server.requests == []
+    assert files(place) == {"bundle.raucb"}
+
+
+def test_416_at_the_end_is_complete(serve, http, place):
+    """With an unknown size, 416 with the length of the part says that it is complete."""
+    server = serve()
+    wanted = artifact(server.url, size=None)
+    leave(place, DATA, wanted)
+    fetch(Downloads(place, http), wanted)
+    assert server.ranges == [f"bytes={len(DATA)}-"]
+    assert place.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("torn", [CUT, len(DATA)])
+def test_a_torn_tail_starts_over(serve, http, place, torn):
+    """Zeros at the end of a part, as a power cut leaves them, cost a second download and no failure."""
+    server = serve()
+    wanted = artifact(server.url)
+    leave(place, DATA[: torn - 9000] + bytes(9000), wanted)
+    fetch(Downloads(place, http), wanted)
+    assert place.read_bytes() == DATA
+    assert server.ranges[-1] == "bytes=0-"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "null",
+        "[]",
+        '"x"',
+        "{}",
+        '{"hash":1,"etag":1}',
+        "\xff",
+        '{"hash":"sha256:00","etag":""}',
+        "[" * 9000,
+    ],
+)
+def test_a_part_with_a_bad_note_is_not_resumed(serve, http, place, note):
+    """A part of which nobody knows what it is is thrown away."""
+    server = serve()
+    leave(place, b"x" * CUT, artifact(server.url))
+    place.with_name("bundle.raucb.part.json").write_bytes(note.encode("latin-1"))
+    fetch(Downloads(place, http), artifact(server.url))
+    assert server.ranges == ["bytes=0-"]
+    assert place.read_bytes() == DATA
+
+
+def test_a_changed_artifact_starts_over(serve, http, place):
+    """The part of another artifact is not resumed."""
+    server = serve()
+    leave(place, b"x" * CUT, artifact(server.url, b"another"))
+    fetch(Downloads(place, http), artifact(server.url))
+    assert server.ranges == ["bytes=0-"]
+
+
+def test_a_changed_etag_starts_over_with_a_200(serve, http, place):
+    """A server whose file changed answers 200; its bytes go to the beginning of the file."""
+    server = serve()
+    leave(place, b"x" * CUT, artifact(server.url), etag='"old"')
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+    assert len(server.requests) == 1
+
+
+def test_without_resume_each_fetch_starts_over(serve, http, place):
+    """`resume_downloads = false` is obeyed within a fetch and between two."""
+    server = serve(Fault(cut=CUT))
+    with pytest.raises(DownloadError):
+        fetch(Downloads(place, http, resume=False), artifact(server.url))
+    fetch(Downloads(place, http, resume=False), artifact(server.url))
+    assert server.ranges == ["bytes=0-", "bytes=0-"]
+    assert place.read_bytes() == DATA
+
+
+# ---------------------------------------------------------------- lies
+
+SIZE = len(DATA)
+LIES = {
+    "wrong start": (Fault(headers={"content-range": f"bytes 5-{SIZE - 1}/{SIZE}"}), DownloadError, "range"),
+    "wrong total": (
+        Fault(headers={"content-range": f"bytes 0-{SIZE - 1}/{SIZE + 5}"}),
+        MismatchError,
+        "announced",
+    ),
+    "impossible range": (Fault(headers={"content-range": f"bytes 9-5/{SIZE}"}), DownloadError, "range"),
+    "no content-range": (Fault(headers={"content-range": None}), DownloadError, "which"),
+    "length against range": (Fault(headers={"content-length": "77"}), DownloadError, "contradicts"),
+    "longer than announced": (Fault(ignore_range=True, body=DATA + b"x"), MismatchError, "announced"),
+    "shorter than announced": (Fault(ignore_range=True, body=DATA[:-1]), MismatchError, "announced"),
+    "chunked and longer": (Fault(ignore_range=True, chunked=True, body=DATA + b"x"), MismatchError, "more"),
+    "chunked and shorter": (Fault(ignore_range=True, chunked=True, body=DATA[:-1]), DownloadError, None),
+    "wrong bytes": (Fault(body=b"x" + DATA[1:]), MismatchError, "sha256"),
+    "compressed": (Fault(headers={"content-encoding": "gzip"}), DownloadError, "compressed"),
+    "several ranges": (
+        Fault(headers={"content-type": "multipart/byteranges; boundary=x"}),
+        DownloadError,
+        "several",
+    ),
+    "a page": (
+        Fault(status=200, body=b"<html>", headers={"content-type": "text/html"}),
+        DownloadError,
+        "page",
+    ),
+    "an empty 200": (Fault(status=200), MismatchError, "announced"),
+    "204": (Fault(status=204, headers={"content-length": None}), DownloadError, "204"),
+    "304": (Fault(status=304), DownloadError, "304"),
+    "401": (Fault(status=401), DownloadError, "401"),
+    "403": (Fault(status=403, body=b"{}"), DownloadError, "403"),
+    "404": (Fault(status=404), OfferGoneError, "not there"),
+    "410": (Fault(status=410), OfferGoneError, "not there"),
+    "416": (Fault(status=416), DownloadError, "416"),
+    "500": (Fault(status=500, body=b"<html>"), DownloadError, "500"),
+    "599": (Fault(status=599), DownloadError, "599"),
+    "no HTTP": (Fault(headers={"content-length": "x"}), DownloadError, None),
+    "redirect loop": (Fault(status=302, headers={"location": "/a"}), DownloadError, "redirected more than"),
+    "redirect to nowhere": (Fault(status=302, headers={"location": "ftp://x/y?secret"}), DownloadError, None),
+    "redirect without place": (Fault(status=302), DownloadError, "302"),
+    "redirect to nonsense": (Fault(status=302, headers={"location": "http://[::1/x"}), DownloadError, None),
+    "no answer": (Fault(stall=-1), DownloadError, "nothing"),
+    "headers that drip": (Fault(drip=True, pause=0.1), DownloadError, "nothing"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_told_in_a_sentence_and_leaves_no_bundle(serve, http, place, lie):
+    """Whatever a server does wrong becomes one sentence without secrets, and never a bundle."""
+    fault, kind, words = LIES[lie]
+    server = serve(*[fault] * 8)
+    with pytest.raises(kind, match=words) as caught:
+        fetch(Downloads(place, http, low_speed_time=1), artifact(server.url + "?secret"))
+    assert type(caught.value) is kind
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not place.exists()
+
+
+def test_retry_after_is_handed_on(serve, http, place):
+    """429 and 503 carry the server's wish to the story."""
+    with pytest.raises(DownloadError, match="429") as caught:
+        fetch(Downloads(place, http), artifact(serve(Fault(status=429, headers={"retry-after": "17"})).url))
+    assert caught.value.retry_after == 17
+
+
+def test_redirects_are_followed_with_the_range(serve, http, place):
+    """A CDN's redirect is followed; the range goes along."""
+    cdn = serve()
+    server = serve(Fault(status=302, headers={"location": cdn.url + "?signature=x"}))
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+    assert cdn.ranges == ["bytes=0-"]
+
+
+def test_a_plus_in_the_name_is_tried_as_a_space(serve, http, place):
+    """HawkBit's own link to a name with a space answers 404; the right one is asked for once."""
+    server = serve(Fault(status=404))
+    fetch(Downloads(place, http), artifact(server.url.replace("bundle.", "my+bundle.")))
+    assert [request.target for request in server.requests] == ["/my+bundle.raucb", "/my%20bundle.raucb"]
+
+
+@pytest.mark.parametrize(
+    "url", [None, "", "nonsense", "http://", "ftp://127.0.0.1/x", "http://[::1", "http://127.0.0.1:99999/"]
+)
+def test_a_link_that_cannot_be_used_is_told(http, place, url):
+    """A bad link is a sentence."""
+    with pytest.raises(DownloadError):
+        fetch(Downloads(place, http), artifact(url))
+
+
+# ---------------------------------------------------------------- limits and stops
+
+
+def test_a_server_that_stands_still_is_given_up(serve, http, place):
+    """A body that stops is given up after `low_speed_time`, and what is here is kept."""
+    server = serve(Fault(stall=CUT), Fault(stall=0))
+    with pytest.raises(DownloadError, match="nothing"):
+        fetch(Downloads(place, http, low_speed_time=0.3), artifact(server.url))
+    assert place.with_name("bundle.raucb.part").stat().st_size == CUT
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_trickle_is_given_up(serve, http, place, chunked):
+    """Bytes that come too slowly are given up, on both paths."""
+    server = serve(Fault(piece=1, pause=0.05, chunked=chunked, ignore_range=True))
+    with pytest.raises(DownloadError, match="bytes per second"):
+        fetch(Downloads(place, http, low_speed_time=0.5, low_speed_rate=100), artifact(server.url))
+
+
+def test_the_speed_limit_holds(serve, http, place):
+    """Half a second's worth of bytes takes half a second."""
+    data = DATA[:500_000]
+    started = time.monotonic()
+    fetch(Downloads(place, http, speed_limit=1_000_000), artifact(serve(data=data).url, data))
+    assert 0.4 <= time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("stall", [-1, 0, CUT])
+def test_cancelling_ends_the_thread_within_a_second(serve, http, place, stall):
+    """A cancelled fetch returns soon, hangs up, keeps the part, and writes nothing any more."""
+    server = serve(Fault(stall=stall))
+
+    async def story() -> float:
+        fetching = asyncio.ensure_future(
+            Downloads(place, http).fetch(artifact(server.url), lambda d, t: None)
+        )
+        assert await asyncio.to_thread(server.stalled.wait, 5)
+        started = time.monotonic()
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        return time.monotonic() - started
+
+    assert asyncio.run(story()) < 0.5
+    assert server.hung_up.wait(2)
+    assert not place.exists()
+
+
+# ---------------------------------------------------------------- the disk
+
+
+def test_too_little_room_is_told_before_anything_is_asked(serve, http, place):
+    """What does not fit is not begun; the sentence has both figures and the mount point."""
+    server = serve()
+    with pytest.raises(SpaceError, match=r"needs \d+\.\d MiB, \d+\.\d MiB free on /"):
+        fetch(Downloads(place, http), artifact(server.url, size=2**60))
+    assert server.requests == []
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_the_part(serve, http, full, monkeypatch):
+    """A full disk in mid-download is a SpaceError; with room again the rest is fetched."""
+    place = full / "bundle.raucb"
+    server = serve()
+    monkeypatch.setattr(part, "MARGIN", 0)
+    (full / "other").write_bytes(bytes(4 * 2**20))
+    with pytest.raises(SpaceError, match=f"free on {full}"):
+        fetch(Downloads(place, http), artifact(server.url, size=None))
+    (full / "other").unlink()
+    fetch(Downloads(place, http), artifact(server.url))
+    assert place.read_bytes() == DATA
+
+
+def test_a_missing_folder_is_told(serve, http, tmp_path):
+    """The sentence names the folder and the key."""
+    with pytest.raises(DownloadError, match="gone is not there; create it"):
+        fetch(Downloads(tmp_path / "gone" / "b", http), artifact(serve().url))
+
+
+def test_a_folder_or_link_in_the_place_is_told(serve, http, tmp_path):
+    """Neither is replaced: somebody put it there."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DownloadError, match="is a folder"):
+        fetch(Downloads(tmp_path / "folder", http), artifact(serve().url))
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with pytest.raises(DownloadError, match="symbolic link"):
+        fetch(Downloads(tmp_path / "link", http), artifact(serve().url))
+
+
+def test_planted_parts_are_not_followed(serve, http, place, tmp_path):
+    """A link, a doubled link or a pipe in the part's place is replaced, and what it led to stays as it was."""
+    victim = tmp_path / "victim"
+    file, note = place.with_name("bundle.raucb.part"), place.with_name("bundle.raucb.part.json")
+    for plant in (lambda: file.symlink_to(victim), lambda: file.hardlink_to(victim), lambda: os.mkfifo(file)):
+        victim.write_bytes(DATA[:CUT])
+        server = serve()
+        leave(place, b"", artifact(server.url))
+        file.unlink()
+        plant()
+        fetch(Downloads(place, http), artifact(server.url))
+        assert victim.read_bytes() == DATA[:CUT]
+        assert place.read_bytes() == DATA
+        assert server.ranges == ["bytes=0-"]
+        place.unlink()
+    note.symlink_to(victim)
+    fetch(Downloads(place, http), artifact(serve().url))
+    assert victim.read_bytes() == DATA[:CUT]
+
+
+def test_discard_removes_everything_twice(serve, http, place):
+    """Discarding is safe at any time."""
+    leave(place, b"x", artifact(""))
+    place.write_bytes(b"x")
+    Downloads(place, http).discard()
+    Downloads(place, http).discard()
+    assert files(place) == set()
+
+
+# ---------------------------------------------------------------- TLS and chance
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+@pytest.fixture
+def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def test_the_same_over_tls(serve, place, tls, certificate):
+    """Over TLS a cut is resumed, a stop is quick, and the bytes are right."""
+    with httpx.Client(trust_env=False, verify=ssl.create_default_context(cafile=str(certificate[0]))) as http:
+        server = serve(Fault(cut=CUT), tls=tls)
+        fetch(Downloads(place, http), artifact(server.url))
+        assert place.read_bytes() == DATA
+        plain = serve()
+        server = serve(Fault(status=302, headers={"location": plain.url}), tls=tls)
+        place.unlink()
+        with pytest.raises(DownloadError, match="from https to http"):
+            fetch(Downloads(place, http), artifact(server.url))
+        test_cancelling_ends_the_thread_within_a_second(lambda fault: serve(fault, tls=tls), http, place, CUT)
+
+
+def test_an_unknown_authority_is_told(serve, http, place, tls):
+    """A certificate that can't be checked is a sentence."""
+    with pytest.raises(DownloadError, match="certificate"):
+        fetch(Downloads(place, http), artifact(serve(tls=tls).url))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_right_bytes_or_an_error_whatever_happens(serve, http, place, seed):
+    """Through a server that cuts, lies and compresses, and parts that tear: the right bytes or an error."""
+    chance = random.Random(seed)
+    faults = [
+        fault
+        for name, (fault, _, _) in LIES.items()
+        if "headers that" not in name and "no answer" not in name
+    ]
+    server = serve(data=DATA[: chance.randrange(1, len(DATA))])
+    wanted = artifact(server.url, server.data)
+    for _ in range(12):
+        server.script[:] = [
+            chance.choice([None, Fault(cut=chance.randrange(len(server.data))), chance.choice(faults)])
+            for _ in range(3)
+        ]
+        server.etag = chance.choice(['"v1"', '"v2"', "v1", None, 'W/"v1"'])
+        try:
+            fetch(Downloads(place, http, low_speed_time=1), wanted)
+        except HawkbitRaucError:
+            assert not place.exists()
+            file = place.with_name("bundle.raucb.part")
+            if chance.random() < 0.3 and file.exists() and file.stat().st_size > 100:
+                size = file.stat().st_size
+                os.truncate(file, size - 50)
+                os.truncate(file, size)
+        else:
+            assert place.read_bytes() == server.data
+            place.unlink()
+    server.script.clear()
+    fetch(Downloads(place, http), wanted)
+    assert place.read_bytes() == server.data
