@@ -30,7 +30,9 @@ PACKAGE = SPEC.parent / "generated" / "hawkbit_ddi"
 def merge(target: object, update: object) -> object:
     """Return `target` with `update` merged in as OpenAPI Overlay 1.0 says: objects deeply, arrays at their end."""
     if isinstance(target, dict) and isinstance(update, dict):
-        return target | {key: merge(target[key], value) if key in target else value for key, value in update.items()}
+        return target | {
+            key: merge(target[key], value) if key in target else value for key, value in update.items()
+        }
     if isinstance(target, list) and isinstance(update, list):
         return target + update
     return update
@@ -96,13 +98,22 @@ def generate(into: Path) -> None:
     yaml = YAML(typ="safe")
     document = apply_overlay(json.loads((SPEC / "ddi.json").read_text()), yaml.load(SPEC / "overlay.yaml"))
     config = Config.from_sources(
-        ConfigFile.load_from_path(SPEC / "generator.yaml"), MetaType.NONE, SPEC / "ddi.json", "utf-8", False, into
+        ConfigFile.load_from_path(SPEC / "generator.yaml"),
+        MetaType.NONE,
+        SPEC / "ddi.json",
+        "utf-8",
+        False,
+        into,
     )
     data = GeneratorData.from_dict(document, config=config)
     if isinstance(data, GeneratorError):
         sys.exit(f"the generator refuses the document: {data.header} {data.detail}")
     # A schema that is nothing but a map (`_links`, `data`) becomes a dict, not a class.
-    maps = {str(m.class_info.name): m for m in data.models if not m.required_properties and not m.optional_properties}
+    maps = {
+        str(m.class_info.name): m
+        for m in data.models
+        if not m.required_properties and not m.optional_properties
+    }
     data.models = [model for model in data.models if model.class_info.name not in maps]
     project = Project(openapi=data, config=config, custom_template_path=SPEC / "templates")
     schemas = document["components"]["schemas"]
@@ -110,7 +121,9 @@ def generate(into: Path) -> None:
         maps=maps,
         # The generator drops what is said beside a reference, so members are described from the document itself.
         notes={
-            schema.get("title", name): {member: p.get("description", "") for member, p in schema["properties"].items()}
+            schema.get("title", name): {
+                member: p.get("description", "") for member, p in schema["properties"].items()
+            }
             for name, schema in schemas.items()
             if "properties" in schema
         },
@@ -138,7 +151,9 @@ def files(folder: Path) -> dict[str, str]:
 
 def main() -> int:
     """Replace the package, or compare it; return the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/regenerate", description="Write generated/hawkbit_ddi anew.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/regenerate", description="Write generated/hawkbit_ddi anew."
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; fail on any difference")
     check = parser.parse_args().check
     # Beside the package, so that moving it into place is one rename.
@@ -150,9 +165,14 @@ def main() -> int:
         if check:
             for name in changed:
                 was, now = old.get(name, "").splitlines(), new.get(name, "").splitlines()
-                print(*difflib.unified_diff(was, now, f"{name} (kept)", f"{name} (generated)", lineterm=""), sep="\n")
+                print(
+                    *difflib.unified_diff(was, now, f"{name} (kept)", f"{name} (generated)", lineterm=""),
+                    sep="\n",
+                )
             if changed:
-                print(f"generated/hawkbit_ddi is not up to date: {len(changed)} files; run scripts/regenerate")
+                print(
+                    f"generated/hawkbit_ddi is not up to date: {len(changed)} files; run scripts/regenerate"
+                )
             return 1 if changed else 0
         if changed:
             if PACKAGE.exists():

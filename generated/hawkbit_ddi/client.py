@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -251,9 +250,14 @@ class Client:
 
     async def asend_tagged(self, call: Call[T]) -> Response[T | None]:
         """Do as `send_tagged` does, asynchronously."""
+        import asyncio  # noqa: PLC0415  # as costly as httpx itself, and not needed by synchronous callers
+
         with transport_errors(call):
-            async with asyncio.timeout(self._total_timeout), self._aopened(call) as answer:
-                body = await self._aread(answer)
+            try:
+                async with asyncio.timeout(self._total_timeout), self._aopened(call) as answer:
+                    body = await self._aread(answer)
+            except TimeoutError:
+                raise TimeoutError("the answer takes too long to arrive") from None
         return self._result(call, answer, body)
 
     @contextmanager
