@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A private D-Bus system bus."""
 
+import socket
 import tempfile
 import threading
 from pathlib import Path
@@ -75,7 +76,11 @@ class Bus:
         configuration.write_text(_CONFIGURATION.format(address=self.address))
         command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile"]
         self._daemon = Process(command, self.folder / "bus.log")
-        self._daemon.ready((self._socket_folder / "socket").is_socket, "the bus")
+        self._daemon.ready(self._listens, "the bus")
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket_folder / "socket")) == 0
 
     def kill(self) -> None:
         """Kill the daemon: everyone on the bus loses the connection."""
