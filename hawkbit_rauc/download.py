@@ -184,10 +184,8 @@ class _Transfer:
                     trouble = OfferGoneError(f"{shown(url)} is not there any more")
                 case ranges.Refused():
                     kind = MismatchError if meaning.mismatch else DownloadError
-                    go_on, trouble = (
-                        False,
-                        kind(f"{shown(url)} {meaning.why}", retry_after=meaning.retry_after),
-                    )
+                    go_on = False
+                    trouble = kind(f"{shown(url)} {meaning.why}", retry_after=meaning.retry_after)
                 case ranges.StartOver():
                     bundle.start_over()
                     go_on, trouble = True, DownloadError(f"{shown(url)} can't be resumed")
@@ -211,9 +209,7 @@ class _Transfer:
     def _exchange(self, url: str, bundle: Part) -> ranges.Meaning | _Cut:
         """Do one request and take its body; `Take` means that all is here."""
         bundle.check_room()
-        idle = min(
-            self.settings.http.timeout.read or math.inf, self.settings.low_speed_time or math.inf, 3600
-        )
+        idle = min(self.settings.http.timeout.read or 3600, self.settings.low_speed_time or 3600)
         patience = _Patience(idle)
         try:
             with contextlib.closing(self._answer(url, bundle, patience)) as answer:
@@ -257,7 +253,7 @@ class _Transfer:
 
     def _watch(self, event: str, info: dict[str, Any]) -> None:
         """Learn the socket from httpcore's trace, to be able to wake a thread that waits for headers."""
-        if self.stop.is_set():
+        if self.stop.is_set() and "close" not in event:  # closing has to go on
             raise DownloadError("the download was stopped")
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.socket = info["return_value"].get_extra_info("socket")

@@ -95,11 +95,7 @@ class Part:
                 raise DownloadError(
                     f"{self.location} is a symbolic link; remove it or change bundle_download_location"
                 )
-            if (
-                self._adopt(self.location, os.O_RDONLY)
-                and self.have in (self.size, self.total)
-                and self._right()
-            ):
+            if self._adopt(self.location, os.O_RDONLY) and self.wrong() is None:
                 return True
             with contextlib.suppress(FileNotFoundError):
                 self.location.unlink()
@@ -181,10 +177,21 @@ class Part:
     def check_room(self) -> None:
         """Raise SpaceError where what is missing does not fit."""
         with self._disk():
-            system = os.statvfs(self.location.parent)
-        whole = self.total or self.size or 0
-        if system.f_bavail * system.f_frsize < max(0, whole - self.have) + MARGIN:
-            raise self._no_room()
+            needs, free = self._room()
+            if free < needs:
+                raise self._no_room()
+
+    def _room(self) -> tuple[int, int]:
+        system = os.statvfs(self.location.parent)
+        missing = max(0, (self.total or self.size or 0) - self.have)
+        return missing + MARGIN, system.f_bavail * system.f_frsize
+
+    def _no_room(self) -> SpaceError:
+        needs, free = self._room()
+        place = self.location.parent.absolute()
+        while not place.is_mount():
+            place = place.parent
+        return SpaceError(f"needs {ranges.amount(needs)}, {ranges.amount(free)} free on {place}")
 
     def append(self, block: bytes | memoryview) -> None:
         """Write and hash the next bytes."""
@@ -227,9 +234,6 @@ class Part:
             return f"{self.digest[0]} is {self.hash.hexdigest()}, announced was {self.digest[1]}"
         return None
 
-    def _right(self) -> bool:
-        return self.wrong() is None
-
     def _go_on(self) -> None:
         if self.stop.is_set():
             raise DownloadError("the download was stopped")
@@ -251,14 +255,3 @@ class Part:
             words = _DISK_TROUBLES.get(error.errno or 0, "{path}: " + str(error.strerror or error))
             path = error.filename if isinstance(error.filename, str | Path) else self.location
             raise DownloadError(words.format(path=path, folder=self.location.parent)) from error
-
-    def _no_room(self) -> SpaceError:
-        place = self.location.parent.absolute()
-        system = os.statvfs(place)
-        while not place.is_mount():
-            place = place.parent
-        whole = self.total or self.size or 0
-        needs = max(0, whole - self.have) + MARGIN
-        return SpaceError(
-            f"needs {ranges.amount(needs)}, {ranges.amount(system.f_bavail * system.f_frsize)} free on {place}"
-        )
