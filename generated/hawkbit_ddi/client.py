@@ -18,7 +18,7 @@ import httpx
 from . import decoding, links
 from .credentials import Credentials, tls_context
 from .errors import LinkError, StatusError, UnreadableAnswerError, status_error
-from .exchange import Body, Deadline, transport_errors
+from .exchange import SENDING, Body, Deadline, transport_errors
 from .types import Call, Response
 
 T = TypeVar("T")
@@ -279,7 +279,8 @@ class Client:
 
     @contextmanager
     def _opened(self, call: Call[Any], **timeouts: Any) -> Iterator[httpx.Response]:
-        answer = self.http.send(self._request(self.http, call, **timeouts), stream=True)
+        with transport_errors(call, SENDING):
+            answer = self.http.send(self._request(self.http, call, **timeouts), stream=True)
         try:
             yield answer
         finally:
@@ -287,7 +288,8 @@ class Client:
 
     @asynccontextmanager
     async def _aopened(self, call: Call[Any]) -> AsyncIterator[httpx.Response]:
-        answer = await self.async_http.send(self._request(self.async_http, call), stream=True)
+        with transport_errors(call, SENDING):
+            answer = await self.async_http.send(self._request(self.async_http, call), stream=True)
         try:
             yield answer
         finally:

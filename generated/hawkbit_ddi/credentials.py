@@ -66,7 +66,7 @@ class Credentials:
     def without_secrets(self, text: str) -> str:
         """Return a text in which the values of the headers are blotted out, should a server repeat them."""
         for value in self._headers.values():
-            for secret in {value, value.rpartition(" ")[2]}:
+            for secret in (value, value.rpartition(" ")[2]):
                 if len(secret) >= 6:
                     text = text.replace(secret, "***")
         return text

@@ -21,6 +21,12 @@ from .types import Call
 MAX_ANSWER = 4 * 1024 * 1024
 """The longest body in bytes that is read into memory."""
 
+READING = (httpx.HTTPError, httpx.StreamError, TimeoutError)
+"""What goes wrong while an answer is read."""
+
+SENDING = (*READING, httpx.InvalidURL, OSError, ValueError)
+"""What goes wrong before, below httpx as well: host names that no resolver takes, in a redirect for instance."""
+
 _TOO_LONG = f"it is longer than {MAX_ANSWER} bytes"
 
 
@@ -85,11 +91,11 @@ class Body:
 
 
 @contextmanager
-def transport_errors(call: Call[Any]) -> Iterator[None]:
-    """Turn the errors of httpx and of what lies below into TransportError."""
+def transport_errors(call: Call[Any], kinds: tuple[type[Exception], ...] = READING) -> Iterator[None]:
+    """Turn errors of these kinds into TransportError."""
     try:
         yield
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
+    except kinds as error:
         # httpx's timeouts often come without words: ConnectTimeout reads "connect timeout".
         reason = presentable(str(error)) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
         raise TransportError(f"{call.name} got no answer: {reason}") from error

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, urlsplit
 
+import httpx
+
 _UNRESERVED = "-._~!$&'()*+,;=:@"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LONGEST_TEXT = 4000
@@ -125,9 +127,14 @@ def with_query(path: str, name: str, value: str) -> str:
 def is_web_link(href: str) -> bool:
     """Tell whether a link is an absolute http or https URL with a host."""
     try:
-        parts = urlsplit(href)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and _encodable(href)
-    except ValueError:
+        url = httpx.URL(href)
+        return (
+            url.scheme in {"http", "https"}
+            and bool(url.host)
+            and (url.port or 1) < 65536
+            and _encodable(href)
+        )
+    except (ValueError, httpx.InvalidURL):
         return False
 
 

@@ -36,7 +36,8 @@ class Call(NamedTuple, Generic[T]):
     @property
     def name(self) -> str:
         """How messages name this request."""
-        return f"{self.method} {self.path.partition('?')[0].strip('/') or 'the base poll'}"
+        path = self.path.partition("?")[0].strip("/")
+        return f"{self.method} {path}" if path else "the poll"
 
 
 class Response(NamedTuple, Generic[T]):
