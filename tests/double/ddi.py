@@ -55,6 +55,7 @@ def respond(server: Knowledge, request: Request) -> Answer:
         return _refused(refusal, server.quirks)
     is_artifact = "artifacts" in request.parts[4:]
     if request.method == "GET" and answer.status == 200 and not is_artifact:
+        answer.headers["Content-Type"] = _media_type(request.headers.get("Accept", ""), server.quirks)
         tag = f'"0{hashlib.md5(answer.body).hexdigest()}"'  # type: ignore[arg-type]
         known = request.headers.get("If-None-Match", "")
         if tag in [part.strip().removeprefix("W/") for part in known.split(",")]:
@@ -75,12 +76,16 @@ def _refused(refusal: Refusal, quirks: Quirks) -> Answer:
         "errorCode": f"hawkbit.server.error.{code}",
         "message": refusal.message,
     }
-    return _json(document, quirks, refusal.status) if not headers else Answer(refusal.status, headers)
+    return _json(document, refusal.status) if not headers else Answer(refusal.status, headers)
 
 
-def _json(document: Any, quirks: Quirks, status: int = 200) -> Answer:
-    kind = "application/json" if quirks.text_details else "application/json;charset=UTF-8"
-    return Answer(status, {"Content-Type": kind}, json.dumps(document).encode())
+def _json(document: Any, status: int = 200) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def _media_type(accepted: str, quirks: Quirks) -> str:
+    kind = "application/json" if "application/json" in accepted else "application/hal+json"
+    return f"{kind};charset=UTF-8" if quirks.names_charset else kind
 
 
 def _route(server: Knowledge, request: Request) -> Answer:
@@ -130,7 +135,7 @@ class _Operations:
         document: dict[str, Any] = {"config": {"polling": {"sleep": self.server.sleep}}}
         if links:
             document["_links"] = links
-        return _json(document, self.quirks)
+        return _json(document)
 
     def _link_to(self, action: Action) -> dict[str, dict[str, str]]:
         if action.canceling:
@@ -188,7 +193,7 @@ class _Operations:
         links = {"activateAutoConfirm": {"href": f"{self.own}/confirmationBase/activateAutoConfirm"}}
         if action is not None and action.status == "wait_for_confirmation":
             links |= self._link_to(action)
-        return _json({"autoConfirm": {"active": False, "activatedAt": 0}, "_links": links}, self.quirks)
+        return _json({"autoConfirm": {"active": False, "activatedAt": 0}, "_links": links})
 
     def confirm(self, number: str) -> Answer:
         action = self.target.find(number)
@@ -210,7 +215,7 @@ class _Operations:
             raise Refusal(404)
         action.add("retrieved", ("Update Server: Target retrieved cancel action and should start now.",))
         document = {"id": str(action.id), "cancelAction": {"stopId": str(action.id)}}
-        return _json(document, self.quirks)
+        return _json(document)
 
     def feedback(self, number: str) -> Answer:
         action, report = self._report(number)
@@ -240,7 +245,11 @@ class _Operations:
             file = found.files[name.removesuffix(".MD5SUM")]
             action.add("download", ("Update Server: Target downloads checksum.",))
             text = f"{file.digest('md5')}  {file.name}"
-            return Answer(200, {"Content-Type": "text/plain"}, text.encode("ascii", "replace"))
+            return Answer(
+                200,
+                {} if self.quirks.wants_id else {"Content-Type": "text/plain"},
+                text.encode("ascii", "replace"),
+            )
         if name not in found.files:
             raise Refusal(404)
         answer = artifacts.serve(self.request, found.files[name], self.quirks)
@@ -267,7 +276,7 @@ class _Operations:
         messages = action.latest_messages(100 if wanted < 0 else min(wanted, 100))
         if messages:
             document["actionHistory"] = {"status": action.status.upper(), "messages": messages}
-        return _json(document, self.quirks)
+        return _json(document)
 
     def _body(self) -> dict[str, Any]:
         kind = (self.request.headers.get("Content-Type") or "").partition(";")[0].strip()

@@ -87,8 +87,13 @@ class Quirks:
 
     @property
     def text_details(self) -> bool:
-        """Whether `details` may be a bare string; answers name no charset."""
+        """Whether `details` may be a bare string."""
         return self.version >= (1, 1)
+
+    @property
+    def names_charset(self) -> bool:
+        """Whether the media type of answers has a charset."""
+        return (0, 3) < self.version < (1, 1)
 
 
 @frozen
