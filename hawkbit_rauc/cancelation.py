@@ -19,18 +19,18 @@ from hawkbit_rauc.rules import Decided, Install, Wait
 log = logging.getLogger(__name__)
 
 
-async def answer(action: str, world: World, *, writing: bool) -> None:
+async def answer(action: str, record: Record | None, world: World, *, writing: bool) -> None:
     """Accept or reject that an action is canceled.
 
     Args:
         action: id of the action to be stopped.
+        record: what is known of the last action, None where the journal was lost.
         world: what it takes.
         writing: whether an installation of it runs that can't be stopped (RAUC has no way to).
 
     Raises:
         PassingError: try again later; nothing is lost.
     """
-    record = world.journal.read()
     if writing:
         await _reject(action, "RAUC is writing the new system, which can't be interrupted", world)
     elif record is None:
@@ -42,10 +42,12 @@ async def answer(action: str, world: World, *, writing: bool) -> None:
 
 
 async def _answer_unknown(action: str, world: World) -> None:
-    """Without a journal an installation may wait for its reboot, and nobody can say whose it is."""
-    if rules.switch_pending(await world.installer.system()):
-        why = "an installation waits for the reboot, and this board has lost its note whether it is this action's"
-        await _reject(action, why, world)
+    """Without a journal nobody can say whether what RAUC installed last was this action's.
+
+    Rejected, the deployment is offered again, and its history or RAUC's transaction id tell.
+    """
+    if rules.ever_installed(await world.installer.system()):
+        await _reject(action, "this board lost its note of what it installed and has to look first", world)
     else:
         await _accept(action, None, "nothing was installed", world)
 

@@ -122,6 +122,9 @@ class Daemon:
         if record and record.outcome and not record.told and not self._busy:
             await deployment.conclude(record, self._world)
             self._note_end(success=record.outcome.success)
+        if record is None and not (poll.deployment or poll.cancel or poll.confirmation):
+            # No action of an earlier life is open, so from now on the journal knows all.
+            self._world.journal.write(Record(action="", told=True))
         if poll.identify:
             await self._world.server.identify(self._attributes())
         if poll.cancel:
@@ -150,7 +153,10 @@ class Daemon:
             return
         mine = self._work is not None and self._work.offer.action == action
         writing = mine and not await self._let_go()
-        await cancelation.answer(action, self._world, writing=writing)
+        record = self._world.journal.read()
+        if record is None and self._work and mine and self._work.record.artifact:
+            record = self._work.record
+        await cancelation.answer(action, record, self._world, writing=writing)
         if offer.action != self._answered:
             self._soon = SOON
 

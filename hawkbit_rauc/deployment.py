@@ -240,11 +240,11 @@ def _awaiting_reboot(record: Record, boot_id: str) -> Record:
 async def _announce(verdict: Reboot, work: Work, world: World) -> None:
     """Tell that only the reboot is missing, but don't wait for ever for a server that is away."""
     work.completed_at = work.completed_at or world.clock.now()
-    text = verdict.why if work.record.reboots else notes.completed(work.record)
+    text = verdict.why
     if not world.policy.reboot:
-        text += "; this board does not reboot by itself: rollouts wait until somebody does"
+        text += "; this board does not reboot by itself, so rollouts wait until somebody does"
     try:
-        await _say(text, work, world, essential=True)
+        await _say(notes.completed(work.record, text), work, world, essential=True)
     except PassingError:
         if not world.policy.reboot or world.clock.now() - work.completed_at < FEEDBACK_GRACE:
             raise
@@ -278,7 +278,7 @@ async def _say(text: str, work: Work, world: World, *, essential: bool = False) 
         return
     if not essential and len(work.said) >= MAX_ENTRIES:
         return
-    log.info("action %s: %s", work.offer.action, text)
+    log.info("action %s: %s", work.offer.action, notes.sentence(text))
     try:
         told = await world.server.tell(Feedback(work.offer.action, Execution.PROCEEDING, details=(text,)))
     except PassingError:
@@ -329,12 +329,18 @@ async def report(work: Work, world: World) -> None:
 
 
 def _progress(what: str, work: Work, world: World) -> Progress:
-    """Make a callback that keeps the progress in quarters, which is what the history needs."""
+    """Make a callback that logs each per cent and keeps quarters, which is what the history needs."""
+    last = 0
 
     def note(done: int, total: int) -> None:
+        nonlocal last
         work.alive = world.clock.now()
-        if total and 0 < (quarters := 4 * done // total) < 4:  # noqa: PLR2004  a whole has four
-            work.progress = f"{what}: {25 * quarters} %"
+        percent = 100 * done // total if total > 0 else 0
+        if percent > last:
+            last = percent
+            log.info("action %s: %s %d %%", work.offer.action, what, percent, extra={"percent": percent})
+        if 0 < (quarter := percent // 25 * 25) < 100:  # noqa: PLR2004  the whole is told otherwise
+            work.progress = f"{what}: {quarter} %"
 
     return note
 

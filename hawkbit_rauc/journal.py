@@ -123,7 +123,7 @@ def _structure(members: Mapping[str, typing.Any]) -> Record | None:
     """Read a record of any version: what is understood is used, what is not takes its default."""
     known = {name: read(members[name]) for name, read in _READERS.items() if name in members}
     understood = {name: value for name, value in known.items() if value is not None}
-    return Record(**understood) if understood.get("action") else None
+    return Record(**understood) if "action" in understood else None
 
 
 def _plain(kind: type) -> Callable[[typing.Any], typing.Any]:

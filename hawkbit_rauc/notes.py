@@ -27,9 +27,19 @@ def begun(record: Record) -> str:
     return _write(record, "begun", head)
 
 
-def completed(record: Record) -> str:
-    """Say that RAUC completed an attempt."""
-    return _write(record, "completed", "installed, reboot pending")
+def completed(record: Record, head: str) -> str:
+    """Say that RAUC completed an attempt.
+
+    Args:
+        record: of the attempt.
+        head: the sentence for people.
+    """
+    return _write(record, "completed", head)
+
+
+def sentence(text: str) -> str:
+    """What of a message is for people."""
+    return text.partition(" [note ")[0]
 
 
 def _write(record: Record, stage: str, head: str) -> str:

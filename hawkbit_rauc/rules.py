@@ -264,7 +264,7 @@ def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdi
     same_boot = record.boot_id is None or record.boot_id == boot_id
     known_bad = target is not None and target.boot_status == "bad" and record.boot_id is None
     if same_boot and not known_bad:  # row 5
-        return Reboot("installed; the new system runs after the next reboot")
+        return Reboot("installed, reboot pending")
     before = record.before.get(system.key(booted))
     if before and booted.activated_count > before.activated:  # row 8
         return _failure(f"the old slot {booted.name} was activated by hand", _states(system))
@@ -363,10 +363,12 @@ def reversible(record: Record, system: System) -> Slot | None:
     return next(iter(targets.values()))
 
 
-def switch_pending(system: System) -> bool:
-    """Whether a reboot would leave the booted slot for another one."""
+def ever_installed(system: System) -> bool:
+    """Whether RAUC may have installed anything on this board since it was made."""
     booted = system.booted
-    return bool(booted and system.primary and system.primary != booted.name and committed(system))
+    if system.stores_status or booted is None or not committed(system):
+        return True
+    return system.primary not in (None, booted.name)
 
 
 def _other(system: System, booted: Slot) -> Slot | None:

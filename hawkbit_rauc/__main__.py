@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`python -m hawkbit_rauc` is `hawkbit-rauc`."""
+
+import sys
+
+from hawkbit_rauc.cli import main
+
+sys.exit(main())

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Builds the adapters that a configuration asks for, and closes them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from hawkbit_rauc import attributes, ddi
+from hawkbit_rauc.board import Board, unit_witness
+from hawkbit_rauc.clock import BootClock
+from hawkbit_rauc.config import Config
+from hawkbit_rauc.dbus import Bus
+from hawkbit_rauc.deployment import Policy, World
+from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.rauc import Rauc
+
+log = logging.getLogger(__name__)
+
+STATE_FOLDER = Path("/var/lib/hawkbit-rauc")
+
+
+def state_folder() -> Path:
+    """Where the journal lies: what systemd's `StateDirectory=` made, else the default."""
+    named = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(named) if named else STATE_FOLDER
+
+
+@frozen
+class Adapters:
+    """What a configuration asks for, ready to be used."""
+
+    world: World
+    server: ddi.Hawkbit
+    rauc: Rauc
+    config: Config
+
+    def attributes(self) -> Mapping[str, str]:
+        """What the server is told about the controller, made fit for it."""
+        fit, changed = attributes.fit(self.config.attributes)
+        for sentence in changed:
+            log.warning("%s", sentence)
+        return fit or {"client": "hawkbit-rauc"}
+
+
+@contextlib.asynccontextmanager
+async def adapters(config: Config, *, once_timeout: float | None = None) -> AsyncIterator[Adapters]:
+    """Build all adapters; they are closed at the end.
+
+    Args:
+        config: what is asked for.
+        once_timeout: seconds that cap each single request, None for the configured times.
+    """
+    bus = Bus()
+    server = connect(config, once_timeout)
+    witness = unit_witness(bus, config.commit_witness) if config.commit_witness else None
+    rauc = Rauc(bus, witness=witness)
+    downloads = Downloads(
+        config.bundle_download_location,
+        server.http,
+        resume=config.resume_downloads,
+        speed_limit=config.download_speed_limit,
+        low_speed_time=config.low_speed_time,
+        low_speed_rate=config.low_speed_rate,
+    )
+    policy = Policy(
+        report_installed=config.report_success == "installed",
+        reboot=config.post_update_reboot,
+        give_up_after=config.give_up_after,
+    )
+    journal = Journal(state_folder(), server.identity)
+    world = World(server, downloads, rauc, journal, Board(bus), BootClock(), policy)
+    try:
+        yield Adapters(world, server, rauc, config)
+    finally:
+        server.close()
+        await bus.close()
+
+
+def connect(config: Config, once_timeout: float | None = None) -> ddi.Hawkbit:
+    """Make the client that speaks with hawkBit.
+
+    Args:
+        config: what is asked for.
+        once_timeout: seconds that cap each single request, None for the configured times.
+    """
+    longest = once_timeout or float("inf")
+    certificate = None
+    if config.ssl_cert and config.ssl_key:
+        certificate = (str(config.ssl_cert), str(config.ssl_key))
+    return ddi.connect(
+        config.base_url,
+        config.target_name,
+        tenant=config.tenant_id,
+        target_token=config.auth_token,
+        gateway_token=config.gateway_token,
+        client_certificate=certificate,
+        verify=config.ssl_verify,
+        ca_file=str(config.ca_file) if config.ca_file else None,
+        connect_timeout=min(config.connect_timeout, longest),
+        timeout=min(config.timeout, longest),
+        send_download_authentication=config.send_download_authentication,
+        download_origins=config.download_origins,
+    )

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command `hawkbit-rauc`: arguments, signals, exit codes; the only place that builds adapters.
+
+Exit codes: 0 done, 1 a deployment failed or a check did, 2 hawkBit or RAUC not reachable or
+credentials refused, 64 bad usage, 75 another instance runs, 78 bad configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hawkbit_rauc import check, logs, notify
+from hawkbit_rauc.assembly import Adapters, adapters, state_folder
+from hawkbit_rauc.config import Config, find_config, load
+from hawkbit_rauc.daemon import Daemon
+from hawkbit_rauc.errors import ConfigError, LockedError, StateError
+from hawkbit_rauc.journal import lock
+
+log = logging.getLogger("hawkbit_rauc")
+
+USAGE, LOCKED, BAD_CONFIG = 64, 75, 78
+
+_HELP = """Rolls hawkBit deployments out to this board, which installs with RAUC."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Print the version; importing package metadata is too slow for every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: Any, **_more: Any) -> NoReturn:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        parser.exit(0, f"hawkbit-rauc {version('hawkbit-rauc')}\n")
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _Parser(prog="hawkbit-rauc", description=_HELP)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    common = _Parser(add_help=False)
+    for one in (parser, common):
+        one.add_argument(
+            "-c", "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="configuration file"
+        )
+        one.add_argument("-d", "--debug", action="store_true", default=argparse.SUPPRESS, help="log more")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", parents=[common], help="poll hawkBit and install what it asks for")
+    run.add_argument("--once", action="store_true", help="do what can be done now, then exit")
+    commands.add_parser("check", parents=[common], help="check configuration, server, RAUC and disk")
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.error("name a command, such as run or check")
+    return chosen
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: of the command line, without the program's name; the process's own by default.
+
+    Returns:
+        The exit code.
+    """
+    chosen = _arguments(arguments)
+    path = getattr(chosen, "config", None) or find_config()
+    debug = getattr(chosen, "debug", False)
+    try:
+        config = load(path, state_dir=state_folder())
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
+        return BAD_CONFIG
+    try:
+        if chosen.command == "check":
+            return asyncio.run(check.run(config))
+        return _run(config, path, debug=debug, once=chosen.once)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
+    """Run the daemon, and again with what the configuration says after each SIGHUP."""
+    logs.set_up(logging.DEBUG if debug else config.log_level)
+    try:
+        held = lock(state_folder())
+    except LockedError as error:
+        log.error("%s", error)  # noqa: TRY400  a sentence, not a traceback
+        return LOCKED
+    except StateError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return BAD_CONFIG
+    try:
+        while True:
+            for sentence in (*config.warnings, *config.advice):
+                log.warning("%s", sentence)
+            code = asyncio.run(_live(config, once=once))
+            if code is not None:
+                return code
+            config = _reload(config, path, debug=debug)
+    finally:
+        os.close(held)
+
+
+def _reload(config: Config, path: Path, *, debug: bool) -> Config:
+    """Read the configuration again; one that can't work leaves the old one in force."""
+    notify.reloading()
+    try:
+        config = load(path, state_dir=state_folder())
+    except ConfigError as error:
+        log.error("the configuration was not reloaded: %s", "; ".join(error.mistakes))  # noqa: TRY400
+    else:
+        log.info("the configuration was reloaded")
+    logs.set_up(logging.DEBUG if debug else config.log_level)
+    return config
+
+
+async def _live(config: Config, *, once: bool) -> int | None:
+    """Run the daemon until it ends or a signal ends it; None asks for a reload."""
+    async with adapters(config, once_timeout=config.once_timeout if once else None) as world:
+        daemon = _daemon(world, config)
+        work = asyncio.ensure_future(daemon.run(once=once))
+        reload = asyncio.Event()
+
+        def hang_up() -> None:
+            reload.set()
+            work.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number, act in (
+            (signal.SIGTERM, work.cancel),
+            (signal.SIGINT, work.cancel),
+            (signal.SIGHUP, hang_up),
+            (signal.SIGUSR1, daemon.poll_now),
+        ):
+            loop.add_signal_handler(number, act)
+        watchdog = asyncio.ensure_future(_feed_watchdog(world.world.clock.sleep))
+        log.info("hawkbit-rauc speaks for %s at %s", config.target_name, config.base_url)
+        notify.ready(f"polling {config.origin}")
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if reload.is_set():
+                return None
+            notify.stopping()
+            return 0
+        finally:
+            watchdog.cancel()
+
+
+def _daemon(world: Adapters, config: Config) -> Daemon:
+    return Daemon(
+        world.world,
+        world.attributes,
+        first_poll_within=config.first_poll_within,
+        random=random.random,
+        once_timeout=config.once_timeout,
+    )
+
+
+async def _feed_watchdog(sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Tell systemd's watchdog that the event loop turns."""
+    if interval := notify.watchdog_interval():
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                notify.alive()
+                await sleep(interval)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The log: one line an event on standard error, with levels where journald listens."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TextIO
+
+#: sd-daemon(3)'s prefixes.
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+
+class _Lines(logging.Formatter):
+    """One line for each event, however many its text or its traceback has."""
+
+    def __init__(self, *, journald: bool) -> None:
+        super().__init__("%(message)s" if journald else "%(asctime)s %(levelname)-7s %(message)s")
+        self._journald = journald
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = " | ".join(line for line in super().format(record).splitlines() if line.strip())
+        if not self._journald:
+            return text
+        priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
+        return f"<{priority}>{text}"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Shows work that goes on (records with a `percent`) as a bar on a terminal, else each tenth of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._bar = stream.isatty()
+        self._tenth = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        percent = getattr(record, "percent", None)
+        if percent is None:
+            super().emit(record)
+        elif self._bar:
+            filled = "#" * (percent * 30 // 100)
+            self.stream.write(f"\r{record.getMessage():<40} [{filled:<30}]" + "\n" * (percent >= 100))
+            self.flush()
+        else:
+            tenth, self._tenth = self._tenth, percent // 10
+            if self._tenth != tenth and self._tenth:
+                super().emit(record)
+
+
+def journald_listens(stream: TextIO) -> bool:
+    """Whether a stream goes to journald: `$JOURNAL_STREAM` names its device and inode (systemd.exec(5))."""
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
+
+
+def set_up(level: int) -> None:
+    """Send this package's log to standard error; other libraries' only where something is wrong.
+
+    Args:
+        level: least level that is shown. Even DEBUG shows no requests of other libraries: their
+            links may carry secrets in the query.
+    """
+    handler = _Handler(sys.stderr)
+    handler.setFormatter(_Lines(journald=journald_listens(sys.stderr)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("hawkbit_rauc").setLevel(level)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Nothing is lost and nothing is done twice, whatever is cut and whenever.
+
+The cut points are counted, not listed: each story is lived once without a cut, then again with a
+cut after its first effect, its second, and so on; then with a second cut after every effect of
+every recovery. Each with the process killed or the power cut, and the journal kept or lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from universe import Cut, HawkBit, PowerCut, Rauc, Universe
+
+from hawkbit_rauc.deployment import Policy
+from hawkbit_rauc.model import Execution, Finished
+
+STORIES = ("success", "fallback", "refused", "cancel while fetching", "cancel before the reboot", "two in a row")
+BOARDS = [(version, loader) for version in ("1.8", "1.13") for loader in ("grub", "uboot", "none")]
+
+
+def begin(story: str, version: str, loader: str, **settings) -> Universe:
+    """Set a story up: what the operator did and what the bundle is like."""
+    universe = Universe(rauc=Rauc(version=version, loader=loader), **settings)
+    hawkbit = universe.hawkbit
+    action = hawkbit.assign("v2")
+    if story == "fallback":
+        universe.rauc.broken.add("v2")
+    if story == "refused":
+        universe.rauc.refused.add("v2")
+    if story.startswith("cancel"):
+        when = "fetched part 1" if story == "cancel while fetching" else "RAUC has activated"
+
+        def cancel() -> None:
+            if action.active:
+                action.status = "CANCELING"
+
+        universe.script[when] = [cancel]
+        if when == "RAUC has activated":
+            universe.policy = Policy(reboot=False)
+    if story == "two in a row":
+        universe.script["told closed: booted into slot rootfs.1 and "] = [lambda: hawkbit.assign("v3")]
+    return universe
+
+
+def wrongs(universe: Universe) -> list[str]:
+    """What must never be: each as a sentence."""
+    found = []
+    rauc = universe.rauc
+    runs = rauc.content[rauc.booted]
+    for action in universe.hawkbit.actions:
+        if len(action.finals) != 1:
+            found.append(f"action {action.id} has {len(action.finals)} finals")
+    last = universe.hawkbit.actions[-1]
+    final = last.finals[-1]
+    succeeded = final.execution is Execution.CLOSED and final.finished is Finished.SUCCESS and not final.cancel
+    if succeeded != (runs == last.bundle):
+        found.append(f"told {final.finished} ({final.details}), but the board runs {runs}")
+    if succeeded and not rauc.good(rauc.booted):
+        found.append("success was told before the commit")
+    if final.cancel and rauc.primary != rauc.booted:
+        found.append("canceled, but the next boot leaves the old system")
+    begun = [transaction for transaction, _ in rauc.installed]
+    if len(set(begun)) != len(begun):
+        found.append("an attempt was installed twice")
+    if len(begun) > 3 * len(universe.hawkbit.actions):
+        found.append(f"{len(begun)} attempts")
+    if rauc.unsafe:
+        found.append("installed while the booted slot was not committed")
+    if universe.disk:
+        found.append("the bundle was left on the disk")
+    if max(len(action.entries) for action in universe.hawkbit.actions) > 60:
+        found.append("too many entries")
+    return found
+
+
+def check(universe: Universe) -> None:
+    universe.live()
+    found = wrongs(universe)
+    assert not found, f"{found}\ncuts {universe.cuts}\n" + "\n".join(universe.log)
+    universe.close()
+
+
+@pytest.mark.parametrize(("version", "loader"), BOARDS)
+@pytest.mark.parametrize("story", STORIES)
+def test_every_single_cut_ends_in_the_truth(story, version, loader):
+    uncut = begin(story, version, loader)
+    check(uncut)
+    assert uncut.effects >= 4
+    for at, cut, lose in itertools.product(range(1, uncut.effects + 1), (Cut, PowerCut), (False, True)):
+        check(begin(story, version, loader, cuts={at: cut}, lose_journal=lose))
+
+
+@pytest.mark.parametrize(("version", "loader"), BOARDS)
+@pytest.mark.parametrize("story", ["success", "fallback", "cancel before the reboot"])
+def test_every_second_cut_during_the_recovery_ends_in_the_truth(story, version, loader):
+    uncut = begin(story, version, loader)
+    check(uncut)
+    for first, kinds, lose in itertools.product(
+        range(1, uncut.effects + 1), itertools.product((Cut, PowerCut), repeat=2), (False, True)
+    ):
+        for second in itertools.count(first + 1):
+            universe = begin(story, version, loader, cuts={first: kinds[0], second: kinds[1]}, lose_journal=lose)
+            check(universe)
+            if universe.effects < second:
+                break
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_lost_answers_of_the_server_change_nothing(story, every):
+    check(begin(story, "1.13", "grub", lost_answers=every))
+
+
+@pytest.mark.parametrize("step", ["RAUC accepted the bundle", "RAUC marked the target bad", "RAUC writes", "RAUC has written"])
+@pytest.mark.parametrize("version", ["1.8", "1.13"])
+def test_a_rauc_that_dies_while_it_installs_is_tried_again(step, version):
+    universe = begin("success", version, "grub", rauc_dies_at=step)
+    check(universe)
+    assert len(universe.rauc.installed) == 2
+
+
+def test_without_history_at_the_server_the_journal_alone_is_enough():
+    for at in itertools.count(1):
+        universe = begin("success", "1.8", "grub", hawkbit=HawkBit(history=False), cuts={at: PowerCut})
+        check(universe)
+        if universe.effects < at:
+            break
