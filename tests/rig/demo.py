@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from rig.bundles import MIB, Bundle
 from rig.bus import Bus
+from rig.cache import CACHE
 from rig.goosebit import Goosebit
 from rig.goosebit import installed as goosebit_installed
 from rig.hawkbit import Hawkbit
@@ -158,6 +159,8 @@ def demo(server: Any, board: Board, folder: Path) -> bool:
         first_poll_within=0,
     )
     say(f"starting hawkbit-rauc with its configuration {file}")
+    if server.name == "goosebit":
+        say("(goosebit offers nothing until the device has told its attributes and 10 seconds have passed)")
     with ExitStack() as stack:
         process, follower = run_daemon(board, file, stack)
         process.ready(board.reboot_requested.is_set, "a request to reboot", timeout=90)
@@ -196,7 +199,7 @@ def main() -> int:
     try:
         need_root()
         with ExitStack() as stack:
-            temporary = tempfile.TemporaryDirectory(prefix="hawkbit-rauc-demo-")
+            temporary = tempfile.TemporaryDirectory(prefix="demo-", dir=CACHE)
             folder = Path(stack.enter_context(temporary))
             say(f"starting {arguments.server} (the first time it is installed, which takes a minute)")
             kind = OnHawkbit if arguments.server == "hawkbit" else OnGoosebit
