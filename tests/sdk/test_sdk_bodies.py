@@ -123,7 +123,7 @@ def test_a_dripping_answer_ends_in_time(
 def test_silence_ends_in_time(serve: Callable[[Script], str], asynchronous: bool) -> None:
     """A server that accepts and says nothing is given up after the timeout of a single wait."""
     before = time.monotonic()
-    with pytest.raises(TransportError, match="(?i)tim.*out"):
+    with pytest.raises(TransportError, match=r"(?i)tim.*out"):
         poll(serve(lambda _, done: done.wait(10) and None), asynchronous=asynchronous, timeout=1.0)
     assert time.monotonic() - before < 4
 
@@ -225,7 +225,7 @@ def test_what_is_no_answer_ends_in_the_documented_tree(
 )
 def test_an_unreachable_server_is_a_transport_error(url: str, asynchronous: bool) -> None:
     """Refused connections, unknown and impossible names are told in a sentence."""
-    with pytest.raises(TransportError, match="got no answer: .+"):
+    with pytest.raises(TransportError, match=r"got no answer: .+"):
         poll(url, asynchronous=asynchronous, timeout=5.0)
 
 
@@ -233,5 +233,5 @@ def test_an_unreachable_server_is_a_transport_error(url: str, asynchronous: bool
 def test_no_tls_where_tls_is_due(serve: Callable[[Script], str], asynchronous: bool) -> None:
     """A plain server under https is a TransportError."""
     url = serve(lambda connection, _: connection.sendall(answer(POLL))).replace("http:", "https:")
-    with pytest.raises(TransportError, match="(?i)ssl|tls"):
+    with pytest.raises(TransportError, match=r"(?i)ssl|tls"):
         poll(url, asynchronous=asynchronous, timeout=5.0)
