@@ -78,7 +78,7 @@ class Journal:
         version = document.get("version")
         newest = max(VERSION, version) if isinstance(version, int) else VERSION
         document |= {"version": newest, "identity": self._identity, "record": members}
-        write_durably(self._path, json.dumps(document, indent=1).encode() + b"\n")
+        write_durably(self._path, json.dumps(document).encode() + b"\n")
 
     def _load(self) -> dict[str, typing.Any]:
         """Read the document; empty where it is unreadable or another board's."""

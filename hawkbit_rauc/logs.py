@@ -41,7 +41,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             super().emit(record)
         elif self._bar:
             filled = "#" * (percent * 30 // 100)
-            self.stream.write(f"\r{record.getMessage():<40} [{filled:<30}]" + "\n" * (percent >= 100))
+            self.stream.write(f"\r{record.getMessage():<40} [{filled:<30}]" + "\n" * (percent >= 100))  # noqa: PLR2004
             self.flush()
         else:
             tenth, self._tenth = self._tenth, percent // 10
