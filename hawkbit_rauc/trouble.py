@@ -56,8 +56,9 @@ def sentence(error: BaseException, server: str, now: float) -> str:
 
 
 def _tls(error: ssl.SSLError, server: str, now: float) -> str:
+    # Python sets these attributes only where OpenSSL gave a reason.
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message or "it can't be verified"
+        why = getattr(error, "verify_message", "") or "it can't be verified"
         if now < SANE_CLOCK:
             today = datetime.fromtimestamp(max(now, 0), UTC).strftime("%Y-%m-%d")
             return (
@@ -66,7 +67,7 @@ def _tls(error: ssl.SSLError, server: str, now: float) -> str:
         return (
             f"the certificate of {server} is refused ({why}): check ca_file, the server's name and the clock"
         )
-    reason = (error.reason or "no reason given").replace("_", " ").lower()
+    reason = (getattr(error, "reason", "") or "no reason given").replace("_", " ").lower()
     if "wrong version number" in reason or "record layer failure" in reason:
         return f"{server} does not speak TLS: check the port, or set ssl = false"
     return f"TLS with {server} failed: {reason}"
