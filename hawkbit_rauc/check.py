@@ -124,7 +124,10 @@ async def _server(world: Adapters, report: Report) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or "no answer in time"
+    number = getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror) or number is None:
+        return getattr(error, "strerror", None) or "no answer in time"
+    return os.strerror(number)
 
 
 # ---------------------------------------------------------------- RAUC
@@ -134,7 +137,7 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
     try:
         found = await world.rauc.describe()
     except HawkbitRaucError as error:
-        report.fail("RAUC", f"{error}; see systemctl status rauc")
+        report.fail("RAUC", str(error))
         return None
     system = found.system
     report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
@@ -176,8 +179,10 @@ def _slots(system: System, report: Report) -> None:
 
 
 def _bundle_folder(folder: Path, report: Report) -> None:
-    existing = _nearest(folder)
-    if existing != folder:
+    if not folder.is_dir() and folder == state_folder():
+        report.note("bundle folder", f"{folder} does not exist yet; the service makes it (StateDirectory=)")
+        return
+    if not folder.is_dir():
         report.fail("bundle folder", f"{folder} does not exist; create it, or set bundle_download_location")
         return
     if not os.access(folder, os.W_OK | os.X_OK):

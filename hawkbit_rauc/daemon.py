@@ -98,6 +98,7 @@ class Daemon:
                     return FAILED if self._failed else DONE
                 await self._rest()
         except _OutOfTimeError:
+            log.error("gave up: nothing has succeeded for %.0f s", self._once_timeout)  # noqa: TRY400
             return UNREACHABLE
         finally:
             await self._stop_work()
@@ -298,7 +299,7 @@ class Daemon:
         self._check_time(pause)
         if str(error) != self._away:
             self._away = str(error)
-            log.warning("%s; trying again in %.0f s", error, pause)
+            log.warning("%s; trying again in %.1f s", error, pause)
 
     def _check_time(self, pause: float = 0.0) -> None:
         """With `once`: give up when nothing has succeeded for too long."""

@@ -304,7 +304,7 @@ async def put_off(error: PassingError, pause: float, work: Work, world: World) -
             ended has to be seen first.
         OfferGoneError: the action is closed.
     """
-    log.warning("action %s: %s; trying again in %.0f s", work.offer.action, error, pause)
+    log.warning("action %s: %s; trying again in %.1f s", work.offer.action, error, pause)
     record = evolve(work.record, trying=work.record.trying + pause)
     if record.attempt > record.series or record.outcome:
         work.record = record
