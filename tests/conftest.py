@@ -8,7 +8,6 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-
 from rig.bus import Bus
 from rig.goosebit import Goosebit
 from rig.hawkbit import Hawkbit

@@ -8,7 +8,6 @@ from threading import Thread
 
 import pytest
 from jeepney import DBusAddress
-
 from rig.bootloader import NeverBootsError
 from rig.bundles import MIB
 from rig.bus import Bus, BusError

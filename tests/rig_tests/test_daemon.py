@@ -4,7 +4,6 @@
 from pathlib import Path
 
 import pytest
-
 from rig.rauc import Board
 from rig.run import configuration, daemon
 from rig.target import free_port

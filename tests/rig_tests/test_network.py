@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from rig.nginx import Nginx, tls_keys
 from rig.proxy import Proxy
 

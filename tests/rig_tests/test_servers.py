@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from rig import bundles
 from rig.bundles import MIB
 from rig.goosebit import Goosebit
