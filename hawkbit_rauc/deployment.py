@@ -145,7 +145,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     record = evolve(
         rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
     )
-    await _say(notes.begun(record), work, world, essential=True)
+    await _say(f"installing, attempt {record.attempt - record.series}", work, world, note=notes.begun(record))
     work.stage = Stage.INSTALLING
     _keep(record, work, world)
     try:
@@ -244,7 +244,7 @@ async def _announce(verdict: Reboot, work: Work, world: World) -> None:
     if not world.policy.reboot:
         text += "; this board does not reboot by itself, so rollouts wait until somebody does"
     try:
-        await _say(notes.completed(work.record, text), work, world, essential=True)
+        await _say(text, work, world, note=notes.completed(work.record))
     except PassingError:
         if not world.policy.reboot or world.clock.now() - work.completed_at < FEEDBACK_GRACE:
             raise
@@ -261,28 +261,27 @@ async def _reboot(work: Work, world: World) -> None:
     await world.board.reboot()
 
 
-async def _say(text: str, work: Work, world: World, *, essential: bool = False) -> None:
+async def _say(text: str, work: Work, world: World, *, note: str | None = None) -> None:
     """Add a sentence to the action's history, each one once.
 
     Args:
         text: the sentence.
         work: the action.
         world: what it takes.
-        essential: raise where it can't be told, rather than go on without.
+        note: goes with it in case the journal is lost; then it must be told, rather than go on without.
 
     Raises:
-        PassingError: an essential sentence could not be told.
+        PassingError: a note could not be told.
         OfferGoneError: the action is closed.
     """
-    if text in work.said:
+    if text in work.said or (note is None and len(work.said) >= MAX_ENTRIES):
         return
-    if not essential and len(work.said) >= MAX_ENTRIES:
-        return
-    log.info("action %s: %s", work.offer.action, notes.sentence(text))
+    log.info("action %s: %s", work.offer.action, text)
+    details = (text,) if note is None else (text, note)
     try:
-        told = await world.server.tell(Feedback(work.offer.action, Execution.PROCEEDING, details=(text,)))
+        told = await world.server.tell(Feedback(work.offer.action, Execution.PROCEEDING, details=details))
     except PassingError:
-        if essential:
+        if note is not None:
             raise
         return
     work.said.add(text)

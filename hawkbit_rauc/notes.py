@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The note that an installation leaves in the action's history, in case the journal is lost.
 
-Pure. A note is one message that a person can read and that `read` understands: how many attempts
-were begun, in which boot, from which slot, and what the slots counted before (RAUC 1.8 knows
-nothing better). It is told before `InstallBundle` and once more after `Completed 0`.
+Pure. A note is one message beside the sentence for people: how many attempts were begun, in which
+boot, from which slot, and what the slots counted before (RAUC 1.8 knows nothing better). It is told
+before `InstallBundle` and once more after `Completed 0`.
 """
 
 from __future__ import annotations
@@ -16,33 +16,22 @@ from attrs import evolve
 
 from hawkbit_rauc.model import Counts, Record
 
-_NOTE = re.compile(r"\[note 1 (begun|completed) attempt=(\d+) series=(\d+)((?: [a-z]+=[^\s\]]*)*)\]")
+_NOTE = re.compile(r"note 1 (begun|completed) attempt=(\d{1,6}) series=(\d{1,6})((?: [a-z]+=\S*)*)")
 #: hawkBit splits longer messages (DDI quota), which would tear a note apart.
 _LIMIT = 512
 
 
 def begun(record: Record) -> str:
-    """Say that an attempt begins."""
-    head = f"installing, attempt {record.attempt - record.series}"
-    return _write(record, "begun", head)
+    """Note that an attempt begins."""
+    return _write(record, "begun")
 
 
-def completed(record: Record, head: str) -> str:
-    """Say that RAUC completed an attempt.
-
-    Args:
-        record: of the attempt.
-        head: the sentence for people.
-    """
-    return _write(record, "completed", head)
+def completed(record: Record) -> str:
+    """Note that RAUC completed an attempt."""
+    return _write(record, "completed")
 
 
-def sentence(text: str) -> str:
-    """What of a message is for people."""
-    return text.partition(" [note ")[0]
-
-
-def _write(record: Record, stage: str, head: str) -> str:
+def _write(record: Record, stage: str) -> str:
     members = [f"attempt={record.attempt}", f"series={record.series}"]
     members.append(f"boot={record.boot_id or ''}")
     members.append(f"booted={_quoted(record.booted or '')}")
@@ -51,8 +40,9 @@ def _write(record: Record, stage: str, head: str) -> str:
     counts = ",".join(
         f"{_quoted(key)}:{count.installed}:{count.activated}" for key, count in record.before.items()
     )
-    text = f"{head} [note 1 {stage} {' '.join(members)} slots={counts}]"
-    return text if len(text) <= _LIMIT else f"{head} [note 1 {stage} {' '.join(members)}]"
+    text = f"note 1 {stage} {' '.join(members)}"
+    whole = f"{text} slots={counts}"
+    return whole if len(whole) <= _LIMIT else text
 
 
 def read(messages: Iterable[str]) -> Record | None:
@@ -74,7 +64,7 @@ def read(messages: Iterable[str]) -> Record | None:
 
 
 def _parse(message: str) -> tuple[str, Record] | None:
-    match = _NOTE.search(message)
+    match = _NOTE.fullmatch(message.strip())
     if match is None:
         return None
     members = dict(member.split("=", 1) for member in match[4].split())
