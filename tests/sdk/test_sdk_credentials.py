@@ -254,7 +254,7 @@ def test_unfit_files_are_told_at_once(
         {"proxy": "http://me:s3cr3t@proxy:99999"},
         {"client_certificate": ("c", "k"), "verify": TLS},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_an_argument_that_can_not_work_is_refused(options: dict[str, Any]) -> None:
     """Impossible arguments end in a ValueError with a sentence and without the secret."""
