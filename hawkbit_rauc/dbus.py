@@ -104,11 +104,20 @@ class Stream:
     """What the bus brings, in the order in which it came: signals, and replies to `send`.
 
     One queue for both, because only the order tells whether a signal belongs to a call.
+
+    Attributes:
+        senders: unique names whose signals are taken from now on, None for all.
     """
 
     def __init__(self, line: _Line) -> None:
+        self.senders: frozenset[str] | None = None
         self._line = line
         self._messages: asyncio.Queue[Message | RaucError] = asyncio.Queue()
+
+    def hear(self, signal: Message) -> None:
+        """Add a signal if its sender is wanted: rules of other streams may have brought it."""
+        if self.senders is None or signal.header.fields.get(HeaderFields.sender) in self.senders:
+            self.put(signal)
 
     def put(self, item: Message | RaucError) -> None:
         """Add what came; the queue has no limit."""
@@ -350,8 +359,9 @@ class _Line:
 
     def _deliver(self, message: Message) -> None:
         if message.header.message_type is MessageType.signal:
-            for stream in self.streams:
-                stream.put(message)
+            if HeaderFields.destination not in message.header.fields:  # else the bus's NameAcquired
+                for stream in self.streams:
+                    stream.hear(message)
             return
         serial = message.header.fields.get(HeaderFields.reply_serial, -1)
         if settle := self.replies.pop(serial, None):

@@ -153,6 +153,7 @@ class Rauc:
         async with self._bus.listen(*_RULES) as stream:
             await self._idle()
             (owner,) = await self._bus.call(BUS, "GetNameOwner", "s", NAME)
+            stream.senders = frozenset((owner, BUS.name))
             # The unique name: another RAUC that is started meanwhile shall not get our call.
             installation = _Installation(self._bus, evolve(RAUC, name=owner), stream, self._pulse, progress)
             if self._takes_transaction:
@@ -262,11 +263,10 @@ class _Installation:
 
     async def _completed(self, signal: Message) -> bool:
         """Take in one signal; True if it says that the bundle was installed."""
-        fields = signal.header.fields
-        member, sender = fields.get(HeaderFields.member), fields.get(HeaderFields.sender)
-        if member == "NameOwnerChanged" and sender == BUS.name and signal.body[1] == self._rauc.name:
+        member = signal.header.fields.get(HeaderFields.member)
+        if member == "NameOwnerChanged" and signal.body[1] == self._rauc.name:
             raise RaucError("RAUC went away during the installation: see journalctl -u rauc.service")
-        if sender != self._rauc.name or not self._begun:
+        if not self._begun:  # it belongs to the installation before
             return False
         if member == "PropertiesChanged":
             self._changed(plain(signal.body[1]))
