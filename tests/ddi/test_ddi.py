@@ -5,6 +5,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -672,8 +673,9 @@ def test_feedback_that_is_cancelled_is_not_repeated(server: Double, target: Targ
 
     asyncio.run(cancelled())
     stalled.released.set()
-    poll(hawkbit)
-    hawkbit.close()
+    for thread in threading.enumerate():
+        if thread.name == "_tell":
+            thread.join(10)
     assert len(server.requests("POST")) == 1
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from double.bodies import MARKUP
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hawkbit_rauc.details import LONGEST_PLAIN, LONGEST_TEXT, MOST_BYTES, MOST_TEXTS, fit, plain
@@ -20,6 +20,7 @@ def java_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(words, tricky, st.tuples(tricky, words).map("".join)), max_size=80))
 def test_everything_fits(texts: list[str]) -> None:
     """Number, length, size, alphabet and beginnings are as the server wants them."""
@@ -34,6 +35,7 @@ def test_everything_fits(texts: list[str]) -> None:
         assert text == text.strip()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=40), min_size=1, max_size=20)
 )
@@ -42,6 +44,7 @@ def test_plain_words_stay_as_they_are(texts: list[str]) -> None:
     assert fit(texts) == texts
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("abc <>&;\n"), max_size=3000))
 def test_long_texts_lose_nothing_but_spaces(text: str) -> None:
     """A text that is too long for one message goes on in the next ones."""
@@ -49,6 +52,7 @@ def test_long_texts_lose_nothing_but_spaces(text: str) -> None:
     assert re.sub(r"\s", "", "".join(fit([text]))) == re.sub(r"\s", "", shown)
 
 
+@settings(deadline=None)
 @given(st.lists(words, max_size=3))
 def test_the_plain_form_is_one_short_text(texts: list[str]) -> None:
     """After a refusal at most one text of harmless signs is left."""

@@ -2,7 +2,7 @@
 """The poll interval is read in every form, and nothing else is believed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hawkbit_rauc.interval import LONGEST, SHORTEST, seconds
@@ -52,6 +52,7 @@ def test_anything_else_is_no_interval(sleep: object) -> None:
     assert seconds(sleep) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 59), st.integers(0, 59))
 def test_clock_and_duration_say_the_same(hours: int, minutes: int, rest: int) -> None:
     """HH:MM:SS, PTnHnMnS and bare seconds of one time are read alike."""
@@ -62,6 +63,7 @@ def test_clock_and_duration_say_the_same(hours: int, minutes: int, rest: int) ->
     assert seconds(str(total)) == expected
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[-P0-9:.,TDHMSW]*", fullmatch=True), st.floats(), st.integers()))
 def test_no_value_breaks_the_reader(sleep: object) -> None:
     """Whatever stands there, the result is None or lies within the bounds."""
