@@ -133,9 +133,10 @@ def test_bus_is_used_again_when_it_is_back(bus: RigBus) -> None:
     """After the bus's death the next call connects again."""
 
     async def story(ours: Bus) -> tuple[str]:
-        with echo(bus):
-            await ours.call(ECHO, "Say", "s", "before")
+        async with ours.listen(RULE) as stream:
             await asyncio.to_thread(bus.restart)
+            with pytest.raises(RaucError, match="lost"):
+                await stream.get(10)
         with echo(bus):
             return await ours.call(ECHO, "Say", "s", "after")  # type: ignore[return-value]
 
