@@ -720,7 +720,10 @@ def test_downloads_carry_the_token_where_the_configuration_says(
 ) -> None:
     """To hawkBit's origin unless switched off, elsewhere only to named origins; the API always has it."""
     with Double() as cdn:
-        options = {"send_download_authentication": send, "download_origins": [cdn.url] if trusted else []}
+        options = {
+            "send_download_authentication": send,
+            "download_origins": [cdn.url if trusted else "http://named.invalid"],
+        }
         with closing(connect(server.url, target.id, target_token=TOKEN, **options)) as hawkbit:
             poll(hawkbit)
             hawkbit.http.get(f"{server.url}/DEFAULT/controller/v1/dev-1/softwaremodules/1/artifacts/a")

@@ -70,6 +70,12 @@ def test_a_text_is_cut_between_words() -> None:
     assert " ".join(pieces) == text
 
 
+def test_a_piece_of_a_text_is_not_taken_for_the_servers() -> None:
+    """Where a cut falls before the server's own beginning, the piece gets another one."""
+    pieces = fit(["x" * 500 + " Update Server: said something"])
+    assert pieces == ["x" * 500, "- Update Server: said something"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
