@@ -1,0 +1,733 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The outcome rule row by row (docs/outcome.md), and the other pure decisions."""
+
+import pytest
+from attrs import define, evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hawkbit_rauc import notes, rules
+from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc.model import (
+    Artifact,
+    Chunk,
+    Counts,
+    Deployment,
+    Identity,
+    Outcome,
+    Record,
+    Slot,
+    System,
+    transaction_id,
+)
+from hawkbit_rauc.rules import Decided, Install, Reboot, Wait
+
+ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
+OLD, NEW = "boot-1", "boot-2"
+ARTIFACT = Artifact("v2.raucb", 10, {"sha1": "ab"}, "https://hawkbit.test/v2.raucb")
+DEPLOYMENT = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT,)),))
+
+
+# ---------------------------------------------------------------- boards
+
+
+@define
+class Board:
+    """A board with two slot groups; A is booted. What happens to it is written as a chain of calls."""
+
+    version: str = "1.13"
+    loader: str | None = "grub"
+    stores: bool = True
+    parts: bool = False
+    renamed: bool = False
+    booted: str = "A"
+    primary: str | None = "A"
+    witnessed: bool | None = None
+    slots: dict[str, Slot] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.slots = {}
+        for index, name in enumerate("AB"):
+            root = Slot(
+                f"rootfs.{index}",
+                bootname=name,
+                device=f"/dev/{name}",
+                boot_status=None if self.loader == "noop" else "good",
+                status="ok",
+                sha256="image-v1",
+                installed_count=3,
+                activated_count=2,
+                bundle_hash=None if self.version == "1.8" else "manifest-v1",
+            )
+            self.slots[name] = root
+            if self.parts:
+                self.slots[f"app {name}"] = evolve(
+                    root, name=f"appfs.{index}", bootname=None, device=f"/dev/app{name}", parent=root.name
+                )
+
+    def group(self, name: str) -> list[str]:
+        return [key for key in self.slots if key.endswith(name)]
+
+    def change(self, key: str, **what) -> "Board":
+        self.slots[key] = evolve(self.slots[key], **what)
+        return self
+
+    def write(
+        self, record: Record, name: str = "B", *, image: str = "image-v2", skipped: tuple = ()
+    ) -> "Board":
+        """RAUC writes a slot group."""
+        for key in self.group(name):
+            old = self.slots[key]
+            self.change(key, status="ok", installed_at="2026-01-02T00:00:00Z")
+            if self.version != "1.8":
+                self.change(key, transaction=record.transaction, bundle_hash="manifest-v2")
+            if key not in skipped:
+                self.change(key, sha256=image, installed_count=old.installed_count + 1)
+        return self.change(name, boot_status=None if self.loader == "noop" else "bad")
+
+    def activate(self, name: str = "B") -> "Board":
+        self.primary = name
+        self.change(name, boot_status=None if self.loader == "noop" else "good")
+        return self.change(
+            name, activated_count=self.slots[name].activated_count + 1, activated_at="2026-01-02T00:00:01Z"
+        )
+
+    def install(self, record: Record, name: str = "B", **how) -> "Board":
+        return self.write(record, name, **how).activate(name)
+
+    def boot(self, name: str, *, good: bool | None = None, bad: str = "") -> "Board":
+        self.booted = name
+        for key in "AB":
+            if self.loader != "noop" and (key == name and good is not None):
+                self.change(key, boot_status="good" if good else "bad")
+            if key == bad:
+                self.change(key, boot_status="bad")
+        if bad and self.primary == bad:
+            self.primary = name
+        return self
+
+    @property
+    def system(self) -> System:
+        shown = []
+        for key, slot in self.slots.items():
+            kept = slot if self.stores else Slot(slot.name, slot.bootname, slot.device, slot.parent)
+            kept = evolve(kept, boot_status=slot.boot_status)
+            in_group = key.endswith(self.booted)
+            state = ("booted" if key == self.booted else "active") if in_group else "inactive"
+            names = {"name": f"system{slot.name[-1]}.0"} if self.renamed and slot.bootname else {}
+            shown.append(evolve(kept, state=state, **names))
+        primary = next((slot.name for slot in shown if slot.bootname == self.primary), None)
+        return System(tuple(shown), primary, "board", self.loader, self.witnessed)
+
+    def begin(self, record: Record | None = None) -> Record:
+        return rules.begin(record or Record("7", artifact="ab"), self.system, OLD, ME)
+
+
+KINDS = [
+    pytest.param(
+        {"version": version, "loader": loader, "parts": parts},
+        id=f"{version} {loader}{' with parts' * parts}",
+    )
+    for version in ("1.8", "1.13")
+    for loader in ("grub", "uboot", "noop")
+    for parts in (False, True)
+]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+each_counting_kind = pytest.mark.parametrize("kind", [kind for kind in KINDS if "noop" not in kind.id])
+each_memory = pytest.mark.parametrize("memory", ["journal", "note", "lost"])
+
+
+def remembered(record: Record, memory: str, system: System) -> Record:
+    """The record as it is known after the journal was kept, or lost with or without the note."""
+    journal = record if memory == "journal" else None
+    noted = notes.read([notes.begun(record), *([notes.completed(record)] * record.completed)])
+    return rules.recall(journal, noted if memory == "note" else None, DEPLOYMENT, system, ME)
+
+
+def known(kind: dict, memory: str) -> bool:
+    """Whether anything can be known: RAUC 1.8 has no transactions."""
+    return memory != "lost" or kind["version"] != "1.8"
+
+
+def judged(record: Record, board: Board, boot_id: str = NEW) -> rules.Verdict:
+    return rules.judge(record, board.system, boot_id)
+
+
+def sentence(verdict: rules.Verdict) -> str:
+    """What a verdict says."""
+    return "; ".join(verdict.outcome.details) if isinstance(verdict, Decided) else verdict.why
+
+
+def failed(verdict: rules.Verdict) -> str:
+    assert isinstance(verdict, Decided)
+    assert not verdict.outcome.success
+    return sentence(verdict)
+
+
+def succeeded(verdict: rules.Verdict) -> str:
+    assert isinstance(verdict, Decided), verdict
+    assert verdict.outcome.success, verdict
+    return sentence(verdict)
+
+
+# ---------------------------------------------------------------- row by row
+
+
+@pytest.mark.parametrize("booted", ["", "C"])
+def test_row_1_an_unknown_booted_slot_decides_nothing(booted):
+    board = Board()
+    record = evolve(board.begin(), completed=True)
+    board.install(record).booted = booted or "nothing"
+    assert judged(record, board) == Wait(
+        "booted from a recovery, external or unknown slot: can't tell how the installation ended"
+    )
+
+
+@each_memory
+@each_kind
+@pytest.mark.parametrize("completed", [False, True])
+@pytest.mark.parametrize("boot_id", [OLD, NEW])
+def test_row_2_the_committed_new_system_is_a_success(kind, memory, completed, boot_id):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=completed)
+    board.install(record).boot("B", good=True)
+    record = remembered(record, memory, board.system)
+    if known(kind, memory):
+        assert "slot rootfs.1" in succeeded(judged(record, board, boot_id))
+    else:
+        assert isinstance(judged(record, board, boot_id), Install)
+
+
+@each_kind
+def test_row_2_slots_may_have_other_names_in_the_new_system(kind):
+    board = Board(**kind)
+    record = board.begin()
+    board.install(record).boot("B", good=True).renamed = True
+    assert "slot system1.0" in succeeded(judged(record, board))
+
+
+def test_row_2_an_identical_image_that_was_skipped_is_ours():
+    board = Board("1.8")
+    record = evolve(board.begin(), completed=True)
+    board.install(record, image="image-v1", skipped=("B",)).boot("B", good=True)
+    assert "by RAUC's slot counts" in succeeded(judged(record, board))
+
+
+def test_row_2_a_skipped_part_of_the_group_does_not_matter():
+    board = Board("1.8", parts=True)
+    record = board.begin()
+    board.install(record, skipped=("app B",)).boot("B", good=True)
+    succeeded(judged(record, board))
+
+
+@each_memory
+@each_counting_kind
+def test_row_3_the_new_system_waits_for_its_commit(kind, memory):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.install(record).boot("B", good=False)
+    record = remembered(record, memory, board.system)
+    if known(kind, memory):
+        verdict = judged(record, board)
+        assert isinstance(verdict, Wait)
+        assert verdict.trial
+        assert "not committed" in verdict.why
+
+
+@pytest.mark.parametrize("loader", ["uboot", "barebox"])
+def test_row_3_where_good_is_not_enough_the_witness_decides(loader):
+    board = Board(loader=loader, witnessed=False)
+    record = board.begin()
+    board.install(record).boot("B", good=True)
+    assert isinstance(judged(record, board), Wait)
+    board.witnessed = True
+    succeeded(judged(record, board))
+
+
+def test_row_4_the_same_bundle_by_somebody_else_counts():
+    board = Board()
+    record = evolve(board.begin(), bundle_hash="manifest-v2")
+    board.install(evolve(record, transaction="somebody's")).boot("B", good=True)
+    assert "the same bundle" in succeeded(judged(record, board))
+    board.boot("B", good=False)
+    assert isinstance(judged(record, board), Wait)
+
+
+def test_row_4_the_same_image_by_somebody_else_counts_on_an_old_rauc():
+    board = Board("1.8")
+    record = board.begin()
+    board.install(record)
+    record = evolve(record, completed=True, image_sha256=rules.installed_image(record, board.system))
+    board.install(record).boot("B", good=True)
+    assert "the same bundle" in succeeded(judged(record, board))
+
+
+@pytest.mark.parametrize("version", ["1.8", "1.13"])
+@pytest.mark.parametrize("named", [None, "2026.1"])
+def test_row_4_another_bundle_by_somebody_else_is_a_failure(version, named):
+    board = Board(version)
+    record = evolve(board.begin(), bundle_hash="manifest-x", image_sha256="image-x", completed=True)
+    other = evolve(record, transaction="somebody's")
+    board.install(other).install(other).boot("B", good=True).change("B", bundle_version=named)
+    assert "superseded by another installation" in failed(judged(record, board))
+    assert (named or "an unknown bundle") in failed(judged(record, board))
+
+
+@each_memory
+@each_kind
+@pytest.mark.parametrize("completed", [False, True])
+def test_row_5_installed_in_this_boot_the_reboot_is_pending(kind, memory, completed):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=completed)
+    board.install(record)
+    record = remembered(record, memory, board.system)
+    if known(kind, memory):
+        assert judged(record, board, OLD) == Reboot("installed, reboot pending")
+
+
+@each_memory
+@each_kind
+@pytest.mark.parametrize("boot_id", [OLD, NEW])
+def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, memory, boot_id):
+    for happened in ("nothing", "begun", "written"):
+        board = Board(**kind)
+        record = board.begin()
+        if happened == "begun":
+            board.change("B", boot_status="bad", status="pending")
+        if happened == "written":
+            board.write(record)
+        record = remembered(record, memory, board.system)
+        assert isinstance(judged(record, board, boot_id), Install), happened
+
+
+@each_memory
+@each_kind
+def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, memory):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.write(record)
+    record = remembered(record, memory, board.system)
+    verdict = judged(record, board)
+    if memory == "lost":  # nobody knows that RAUC completed it
+        assert isinstance(verdict, Install)
+    else:
+        assert isinstance(verdict, Wait)
+        assert "slot rootfs.1" in verdict.why
+        assert not verdict.trial
+
+
+@each_kind
+def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.install(record)
+    for reboots in range(rules.MAX_REBOOTS):
+        assert isinstance(judged(evolve(record, reboots=reboots), board), Reboot)
+    assert "was never booted" in failed(judged(evolve(record, reboots=rules.MAX_REBOOTS), board))
+
+
+def test_row_7_nothing_is_decided_while_the_old_system_is_not_committed():
+    board = Board()
+    record = evolve(board.begin(), completed=True)
+    board.install(record).boot("A", good=False)
+    assert "old slot" in sentence(judged(record, board))
+
+
+@each_counting_kind
+def test_row_8_an_old_slot_that_was_activated_by_hand_is_a_failure(kind):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.install(record).activate("A")
+    assert "activated by hand" in failed(judged(record, board))
+
+
+@each_memory
+@each_counting_kind
+@pytest.mark.parametrize("completed", [False, True])
+def test_row_9_a_fallback_is_a_failure_with_the_states_of_both_slots(kind, memory, completed):
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=completed)
+    board.install(record).boot("A", good=True, bad="B")
+    record = remembered(record, memory, board.system)
+    if known(kind, memory):
+        told = failed(judged(record, board))
+        assert "fell back to slot rootfs.0" in told
+        assert "slot rootfs.0: booted, good, primary" in told
+        assert "slot rootfs.1: inactive, bad" in told
+
+
+def test_row_9_without_a_boot_loader_that_counts_a_changed_primary_is_a_fallback():
+    board = Board(loader="noop")
+    record = evolve(board.begin(), completed=True)
+    board.install(record).primary = "A"
+    assert "fell back" in failed(judged(record, board))
+
+
+@pytest.mark.parametrize("loader", ["grub", "uboot", "noop"])
+@pytest.mark.parametrize("memory", ["journal", "note"])
+def test_row_10_without_stored_status_the_booted_slot_decides(loader, memory):
+    board = Board(loader=loader, stores=False)
+    record = evolve(board.begin(), completed=True)
+    board.install(record)
+    record = remembered(record, memory, board.system)
+    assert isinstance(judged(record, board, OLD), Reboot)
+    assert isinstance(judged(record, board, NEW), Reboot)
+    board.boot("B", good=True)
+    assert "by the booted slot only" in succeeded(judged(record, board))
+    if loader != "noop":
+        board.boot("B", good=False)
+        assert isinstance(judged(record, board), Wait)
+        board.boot("A", good=True, bad="B")
+        assert "fell back" in failed(judged(record, board))
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_row_11_the_transaction_is_computed_again(attempt):
+    board = Board()
+    record = evolve(board.begin(Record("7", artifact="ab", attempt=attempt - 1)))
+    board.install(record).boot("B", good=True)
+    found = rules.recall(None, None, DEPLOYMENT, board.system, ME)
+    assert (found.attempt, found.transaction) == (attempt, record.transaction)
+    succeeded(judged(found, board))
+
+
+@pytest.mark.parametrize(
+    "other", [evolve(ME, controller="b"), evolve(ME, tenant="b"), evolve(ME, origin="b")]
+)
+def test_row_11_another_boards_transaction_is_not_ours(other):
+    board = Board()
+    board.install(rules.begin(Record("7", artifact="ab"), board.system, OLD, other))
+    assert rules.recall(None, None, DEPLOYMENT, board.system, ME).attempt == 0
+
+
+def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
+    board = Board("1.8", parts=True)
+    record = evolve(board.begin(), completed=True)
+    board.install(record)
+    found = remembered(record, "note", board.system)
+    assert found == evolve(
+        record, before={key: evolve(count, sha256=None) for key, count in record.before.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("bundle_hash", "good", "runs"),
+    [
+        ("manifest-v1", True, True),
+        ("manifest-v1", False, False),
+        ("manifest-v2", True, False),
+        (None, True, False),
+    ],
+)
+def test_row_13_nothing_known_the_booted_bundle_may_be_this_one(bundle_hash, good, runs):
+    board = Board().boot("A", good=good)
+    assert rules.recall(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
+    assert rules.runs_bundle(board.system, bundle_hash) is runs
+
+
+def test_row_13_old_raucs_know_no_bundle():
+    assert not rules.runs_bundle(Board("1.8").system, "manifest-v1")
+
+
+@each_kind
+@pytest.mark.parametrize("series", [0, 4])
+def test_row_14_there_is_no_fourth_attempt(kind, series):
+    board = Board(**kind)
+    record = Record("7", artifact="ab", attempt=series, series=series)
+    for _ in range(rules.MAX_ATTEMPTS):
+        assert isinstance(judged(record, board), Install)
+        record = board.begin(record)
+    assert "interrupted 3 times" in failed(judged(record, board))
+
+
+@pytest.mark.parametrize(("completed", "success"), [(True, True), (False, None)])
+def test_without_slots_the_installation_is_the_success(completed, success):
+    record = evolve(Board().begin(), completed=completed)
+    verdict = rules.judge(record, System(), NEW)
+    assert isinstance(verdict, Decided if success else Install)
+
+
+def test_an_outcome_is_decided_once():
+    board = Board()
+    outcome = Outcome(success=False, details=("x",))
+    record = evolve(board.begin(), completed=True, outcome=outcome)
+    board.install(record).boot("B", good=True)
+    assert judged(record, board) == Decided(outcome)
+
+
+# ---------------------------------------------------------------- whatever may be
+
+
+names = st.sampled_from(["rootfs.0", "rootfs.1", "appfs.0", "appfs.1", "rescue.0"])
+keys = st.sampled_from(["A", "B", "/dev/x", "rootfs.0"])
+counts = st.integers(0, 5)
+hashes = st.none() | st.sampled_from(["h1", "h2"])
+transactions = st.none() | st.sampled_from([transaction_id(ME, "7", "ab", n) for n in (1, 2, 3)] + ["other"])
+slots = st.builds(
+    Slot,
+    names,
+    bootname=st.none() | st.sampled_from("AB"),
+    device=st.none() | st.sampled_from(["/dev/x", "/dev/y"]),
+    parent=st.none() | names,
+    state=st.sampled_from(["booted", "active", "inactive"]),
+    boot_status=st.sampled_from(["good", "bad", None]),
+    status=st.sampled_from(["ok", "pending", None]),
+    sha256=hashes,
+    bundle_hash=hashes,
+    bundle_version=hashes,
+    transaction=transactions,
+    installed_count=counts,
+    activated_count=counts,
+    installed_at=st.none() | st.sampled_from(["1", "2"]),
+    activated_at=st.none() | st.sampled_from(["1", "2"]),
+)
+systems = st.builds(
+    System,
+    st.lists(slots, max_size=5).map(tuple),
+    primary=st.none() | names,
+    boot_loader=st.sampled_from(["grub", "uboot", "noop", None]),
+    witnessed=st.sampled_from([True, False, None]),
+)
+records = st.builds(
+    Record,
+    st.just("7"),
+    attempt=st.integers(0, 5),
+    series=st.integers(0, 2),
+    artifact=st.just("ab"),
+    transaction=transactions,
+    booted=st.none() | keys,
+    before=st.dictionaries(keys, st.builds(Counts, counts, counts, hashes)),
+    boot_id=st.sampled_from([OLD, NEW, None]),
+    completed=st.booleans(),
+    bundle_hash=hashes,
+    image_sha256=hashes,
+    reboots=st.integers(0, 3),
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(records, systems)
+def test_no_state_is_too_strange_for_a_verdict(record, system):
+    """Judging never raises; success means a committed slot that is not the old one; attempts are limited."""
+    verdict = rules.judge(record, system, NEW)
+    assert isinstance(verdict, Decided | Install) or verdict.why
+    if isinstance(verdict, Decided) and verdict.outcome.success and system.slots:
+        assert rules.committed(system)
+        assert record.booted is None or system.key(system.booted) != record.booted
+    if isinstance(verdict, Install):
+        assert record.attempt - record.series < rules.MAX_ATTEMPTS
+        assert not (record.completed and record.attempt > record.series)
+    target = rules.reversible(record, system)
+    assert target is None or target.name != system.booted.name
+    rules.ever_installed(system)
+    rules.installed_image(record, system)
+
+
+@given(records, systems)
+def test_what_is_begun_can_be_remembered(record, system):
+    """Beginning counts one attempt more and notes every slot."""
+    begun = rules.begin(record, system, NEW, ME)
+    assert begun.attempt == record.attempt + 1
+    assert set(begun.before) == {system.key(slot) for slot in system.slots}
+    assert (begun.completed, begun.reboots, begun.boot_id) == (False, 0, NEW)
+    assert begun.transaction == transaction_id(ME, "7", "ab", begun.attempt)
+
+
+# ---------------------------------------------------------------- which bundle, and when
+
+
+def deployment(*artifacts: Artifact) -> Deployment:
+    return Deployment("7", chunks=tuple(Chunk("os", "os", "1", (artifact,)) for artifact in artifacts))
+
+
+def named(name: str, url: str | None = "https://x") -> Artifact:
+    return Artifact(name, 1, {}, url)
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [(["a.bin"], "a.bin"), (["a.raucb"], "a.raucb"), (["a.txt", "B.RAUCB"], "B.RAUCB")],
+)
+def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
+    assert rules.choose_bundle(deployment(*map(named, files))).filename == chosen
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ([], "no artifact"),
+        (["a", "b"], r"2 artifacts \(a, b\), 0 of them"),
+        (["a.raucb", "b.raucb", "c"], r"3 artifacts \(a.raucb, b.raucb, c\), 2 of them"),
+    ],
+)
+def test_a_doubtful_bundle_is_a_failure_that_names_the_files(files, why):
+    with pytest.raises(DeploymentError, match=why):
+        rules.choose_bundle(deployment(*map(named, files)))
+
+
+def test_a_bundle_without_a_link_is_a_failure():
+    with pytest.raises(DeploymentError, match=r"no usable download link for a\.raucb"):
+        rules.choose_bundle(deployment(named("a.raucb", None)))
+
+
+def test_content_is_known_by_hash_else_name_and_size():
+    assert rules.fingerprint(ARTIFACT) == "ab"
+    assert rules.fingerprint(Artifact("a", 1, {"md5": "CD", "sha256": "EF"}, None)) == "ef"
+    assert rules.fingerprint(named("a.raucb")) == "a.raucb:1"
+
+
+@pytest.mark.parametrize(
+    ("update", "window", "held"),
+    [
+        ("forced", None, False),
+        ("attempt", None, False),
+        ("a new word", "unavailable", False),
+        ("forced", "available", False),
+        ("skip", None, True),
+        ("skip", "unavailable", True),
+    ],
+)
+def test_only_skip_holds_an_installation_back(update, window, held):
+    why = rules.held_back(evolve(DEPLOYMENT, update=update, window=window))
+    assert bool(why) is held
+    assert ("window" in (why or "")) is (held and window == "unavailable")
+
+
+# ---------------------------------------------------------------- what is known
+
+
+def recall(journal: Record | None, noted: Record | None = None) -> Record:
+    return rules.recall(journal, noted, DEPLOYMENT, Board().system, ME)
+
+
+def test_an_open_journal_of_the_action_is_all_there_is_to_know():
+    record = Record("7", attempt=2, artifact="zz")
+    assert recall(record, Record("", attempt=3)) is record
+
+
+def test_another_actions_journal_says_nothing_about_this_one():
+    assert recall(Record("6", attempt=2)) == Record("7", artifact="ab")
+
+
+def test_a_note_without_an_attempt_says_nothing():
+    assert recall(None, Record("", attempt=0)) == Record("7", artifact="ab")
+
+
+def test_an_action_offered_again_after_its_failure_is_a_new_wish():
+    """It gets new attempt numbers, so its transactions are not those of the first series."""
+    told = Record("7", attempt=3, artifact="ab", told=True, outcome=Outcome(success=False, details=()))
+    assert recall(told) == Record("7", attempt=3, series=3, artifact="ab")
+
+
+def test_an_action_offered_again_after_its_success_is_looked_at_again():
+    told = Record("7", attempt=1, artifact="ab", told=True, outcome=Outcome(success=True, details=()))
+    assert recall(told) == Record("7", attempt=1, artifact="ab")
+
+
+def test_an_action_offered_again_with_another_bundle_is_a_new_wish():
+    told = Record("7", attempt=1, artifact="zz", told=True, outcome=Outcome(success=True, details=()))
+    assert recall(told) == Record("7", attempt=1, series=1, artifact="ab")
+
+
+# ---------------------------------------------------------------- commit, and the way back
+
+
+@pytest.mark.parametrize(
+    ("loader", "status", "witnessed", "expected"),
+    [
+        ("grub", "good", None, True),
+        ("grub", "bad", None, False),
+        ("efi", "good", None, True),
+        ("uboot", "good", None, True),
+        ("uboot", "good", False, False),
+        ("uboot", "bad", True, True),
+        ("noop", None, None, True),
+        ("noop", None, False, False),
+        (None, None, None, False),
+        (None, "good", None, True),
+    ],
+)
+def test_committed(loader, status, witnessed, expected):
+    board = Board(loader=loader, witnessed=witnessed).change("A", boot_status=status)
+    assert rules.committed(board.system) is expected
+
+
+def test_nothing_booted_is_not_committed():
+    board = Board()
+    board.booted = "nothing"
+    assert not rules.committed(board.system)
+
+
+@each_kind
+def test_an_installation_into_the_other_group_can_be_taken_back(kind):
+    board = Board(**kind)
+    record = board.begin()
+    board.install(record)
+    assert rules.reversible(record, board.system).name == "rootfs.1"
+
+
+@each_kind
+def test_an_installation_that_wrote_more_than_the_other_group_can_not(kind):
+    board = Board(**kind)
+    record = board.begin()
+    board.install(record).write(record, "A")
+    assert rules.reversible(record, board.system) is None
+
+
+def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
+    board = Board()
+    record = board.begin()
+    board.install(record)
+    data = Slot("data.0", transaction=record.transaction, status="ok")
+    system = evolve(board.system, slots=(*board.system.slots, data))
+    assert rules.reversible(record, system) is None
+
+
+def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothing_is_stored():
+    board = Board()
+    assert rules.reversible(board.begin(), board.system) is None
+    board = Board(stores=False)
+    assert rules.reversible(board.begin(), board.system).name == "rootfs.1"
+    third = Slot("rootfs.2", bootname="C")
+    assert rules.reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "maybe"),
+    [
+        ({}, False),
+        ({"stores": True}, True),
+        ({"booted": "-"}, True),
+        ({"primary": "B"}, True),
+        ({"primary": None}, False),
+    ],
+)
+def test_whether_anything_was_ever_installed(change, maybe):
+    assert rules.ever_installed(Board(**{"stores": False, **change}).system) is maybe
+
+
+def test_parents_that_go_in_circles_end():
+    one = Slot("a", parent="b", state="booted")
+    system = System((one, Slot("b", parent="a")))
+    assert system.group(one).name == "b"
+
+
+# ---------------------------------------------------------------- when to poll
+
+
+@pytest.mark.parametrize(
+    ("interval", "working", "seconds"),
+    [
+        (None, None, 300),
+        (60.0, None, 60),
+        (60.0, 0.0, rules.BUSY_PACE),
+        (60.0, 599.0, rules.BUSY_PACE),
+        (60.0, 600.0, 30),
+        (3.0, 0.0, 3),
+        (10.0, 9000.0, 10),
+        (None, 9000.0, 30),
+    ],
+)
+def test_pace(interval, working, seconds):
+    """Fast while there is work, slower after ten minutes, never slower than the server asks for."""
+    assert rules.pace(interval, working) == seconds
