@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The journal on a real ext4 whose power is cut: what was written is there, whole."""
+
+import fcntl
+import os
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.model import Identity, Record
+
+ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
+#: EXT4_IOC_SHUTDOWN (linux/ext4.h): the file system takes nothing more, as if the power was cut.
+SHUTDOWN = 0x8004587D
+JOURNAL_FLUSHED, JOURNAL_LOST = 1, 2
+
+
+class Disk:
+    """An ext4 in a file that can lose its power."""
+
+    def __init__(self, folder: Path) -> None:
+        self.image, self.folder = folder / "image", folder / "mounted"
+        self.folder.mkdir()
+        with self.image.open("wb") as file:
+            file.truncate(16 << 20)
+        # Delayed allocation is not helped along by ext4, so what is not synced is lost.
+        subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
+        self.mount()
+
+    def mount(self) -> None:
+        subprocess.run(["mount", "-o", "loop,noauto_da_alloc", self.image, self.folder], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", self.folder], check=True)
+
+    def cut(self, how: int) -> None:
+        """Cut the power and boot again."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        fcntl.ioctl(descriptor, SHUTDOWN, struct.pack("I", how))
+        os.close(descriptor)
+        self.unmount()
+        self.mount()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    disk = Disk(tmp_path)
+    yield disk
+    disk.unmount()
+
+
+@pytest.mark.parametrize("how", [JOURNAL_FLUSHED, JOURNAL_LOST])
+def test_a_written_journal_survives_any_cut(disk, how):
+    """Each record that `write` returned for is read back after the cut."""
+    journal = Journal(disk.folder, ME)
+    for attempt in range(1, 6):
+        record = Record("7", attempt=attempt, artifact="x" * 1000 * attempt)
+        journal.write(record)
+        disk.cut(how)
+        assert journal.read() == record
+
+
+@pytest.mark.parametrize("how", [JOURNAL_FLUSHED, JOURNAL_LOST])
+def test_a_cut_within_a_write_leaves_the_old_record(disk, how):
+    """A new file that was not renamed yet costs nothing."""
+    journal = Journal(disk.folder, ME)
+    journal.write(Record("7"))
+    (disk.folder / "journal.json.new").write_text('{"half')
+    disk.cut(how)
+    assert journal.read() == Record("7")
+    journal.write(Record("8"))
+    assert journal.read() == Record("8")
+
+
+def test_this_disk_does_lose_what_is_not_synced(disk):
+    """A plain write and rename are lost, so these tests can fail."""
+    new = disk.folder / "plain.new"
+    new.write_text("content")
+    new.replace(disk.folder / "plain")
+    disk.cut(JOURNAL_LOST)
+    assert not (disk.folder / "plain").exists() or not (disk.folder / "plain").read_text()
