@@ -66,6 +66,7 @@ class Daemon:
         self._once = False
         self._interval: float | None = None
         self._work: Work | None = None
+        self._unbooted: Work | None = None
         self._task: asyncio.Task[None] | None = None
         self._since = 0.0
         self._alive = world.clock.now()
@@ -107,6 +108,7 @@ class Daemon:
 
     async def _round(self) -> None:
         """One poll, and all that it asks for."""
+        await self._reboot_if_left()
         poll = await self._world.server.poll()
         if self._away:
             log.info("the server answers again")
@@ -117,6 +119,17 @@ class Daemon:
         except PassingError:
             self._world.server.forget()
             raise
+
+    async def _reboot_if_left(self) -> None:
+        record = self._world.journal.read()
+        if self._busy or record is None or not deployment.unbooted(record, self._world):
+            return
+        if self._unbooted is None or self._unbooted.record.action != record.action:
+            self._unbooted = Work(Offer(record.action, ""), record)
+        try:
+            await deployment.reboot(self._unbooted, self._world)
+        except PassingError as error:
+            log.warning("%s", error)
 
     async def _act(self, poll: Poll) -> None:
         record = self._world.journal.read()
@@ -183,7 +196,7 @@ class Daemon:
 
     def _pursue(self, offer: Offer) -> None:
         """Take up an action, or look again at one that waited."""
-        if self._busy:
+        if self._busy or (self._once and self._gone.count(offer.action) >= MAX_GONE):
             return
         now = self._world.clock.now()
         if self._work is None or self._work.offer != offer:

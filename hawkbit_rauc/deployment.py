@@ -116,7 +116,9 @@ async def deploy(work: Work, world: World) -> Verdict:
     system = await world.installer.system()
     journal, noted = world.journal.read(), notes.read(deployment.history)
     try:
+        trying = work.record.trying  # the journal has it to within ten minutes
         work.record = rules.recall(journal, noted, deployment, system, world.server.identity)
+        work.record = evolve(work.record, trying=max(trying, work.record.trying))
         verdict = rules.judge(work.record, system, world.board.boot_id)
         if isinstance(verdict, Install):
             nothing_known = journal is None and work.record.attempt == 0
@@ -141,7 +143,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         return Wait(
             "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
         )
-    before = work.record
+    before, alive = work.record, work.alive
     record = evolve(
         rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
     )
@@ -152,6 +154,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         await world.installer.install(bundle, record.transaction or "", _progress("installing", work, world))
     except RaucBusyError:
         _keep(before, work, world)  # refused: this attempt was not begun
+        work.alive = alive
         raise
     finally:
         work.stage = Stage.FETCHING
@@ -163,19 +166,20 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
 
 async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
     """Tell what a verdict means, and do what follows from it."""
-    if isinstance(verdict, Reboot) and world.policy.report_installed and not work.record.outcome:
+    work.progress = ""
+    if isinstance(verdict, Reboot) and world.policy.report_installed:
+        # The daemon asks for the reboot, see `unbooted`: a crash in between would leave it undone.
         _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
-        told = Outcome(success=True, details=("installed (told before the reboot, as configured)",))
-        await conclude(evolve(work.record, outcome=told), world)
-        await _reboot(work, world)
-    elif isinstance(verdict, Decided):
+        told = "installed (told before the reboot, as configured)"
+        verdict = Decided(Outcome(success=True, details=(told,)))
+    if isinstance(verdict, Decided):
         _keep(evolve(work.record, outcome=verdict.outcome), work, world)
         await conclude(work.record, world)
     elif isinstance(verdict, Reboot):
         _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
         world.downloads.discard()
         await _announce(verdict, work, world)
-        await _reboot(work, world)
+        await reboot(work, world)
     elif isinstance(verdict, Wait):
         if verdict.trial:
             world.downloads.discard()
@@ -226,8 +230,8 @@ def _keep(record: Record, work: Work, world: World) -> None:
     """Write the record down before anything else happens."""
     if record != world.journal.read():
         world.journal.write(record)
+        work.alive = world.clock.now()
     work.record = record
-    work.alive = world.clock.now()
 
 
 def _awaiting_reboot(record: Record, boot_id: str) -> Record:
@@ -250,8 +254,27 @@ async def _announce(verdict: Reboot, work: Work, world: World) -> None:
             raise
 
 
-async def _reboot(work: Work, world: World) -> None:
-    """Ask for the reboot; once more where it did not happen."""
+def unbooted(record: Record, world: World) -> bool:
+    """Whether success was told in this boot, so that the reboot into the new system is still to come.
+
+    Args:
+        record: of the last action.
+        world: what it takes.
+    """
+    succeeded = record.told and record.outcome is not None and record.outcome.success
+    return succeeded and record.completed and record.boot_id == world.board.boot_id
+
+
+async def reboot(work: Work, world: World) -> None:
+    """Ask for the reboot where the configuration wants it; once more where it did not happen.
+
+    Args:
+        work: the action.
+        world: what it takes.
+
+    Raises:
+        PassingError: the request was not accepted.
+    """
     now = world.clock.now()
     recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
     if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
@@ -304,15 +327,14 @@ async def put_off(error: PassingError, pause: float, work: Work, world: World) -
         OfferGoneError: the action is closed.
     """
     log.warning("action %s: %s; trying again in %.1f s", work.offer.action, error, pause)
-    record = evolve(work.record, trying=work.record.trying + pause)
-    if record.attempt > record.series or record.outcome:
-        work.record = record
-    elif record.trying > world.policy.give_up_after:
-        raise DeploymentError(f"gave up after {record.trying / 3600:.0f} h: {error}")
-    elif record.trying // 600 > work.record.trying // 600:
-        _keep(record, work, world)
-    else:
-        work.record = record
+    record = work.record
+    if record.attempt <= record.series and not record.outcome:
+        trying = record.trying + pause
+        if trying > world.policy.give_up_after:
+            raise DeploymentError(f"gave up after {trying / 3600:.0f} h: {error}")
+        work.record = evolve(record, trying=trying)
+        if trying // 600 > record.trying // 600:
+            _keep(work.record, work, world)
     await _say(f"put off: {error}", work, world)
 
 

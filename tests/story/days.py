@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Long lives of the daemon in the universe: days of waiting and trouble in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from attrs import define, evolve, field
+from universe import Life, Universe, VirtualLoop
+
+from hawkbit_rauc.daemon import Daemon
+from hawkbit_rauc.deployment import Policy, World
+from hawkbit_rauc.errors import HawkbitRaucError
+from hawkbit_rauc.model import Deployment, Feedback, Offer, Poll, Told
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+@define
+class Days(Life):
+    """A life that goes on whatever happens.
+
+    Attributes:
+        troubles: errors by the port method that raises them for as long as they stand here.
+        asks: what the deployments say beyond the universe's own, such as `update="skip"`.
+        polls: when the server was polled, and `reboots` when a reboot was asked for (it does not come).
+        identifies: whether polls ask for attributes; `confirms`: for a confirmation.
+        acts: what happens at a time (seconds since the start).
+    """
+
+    troubles: dict[str, HawkbitRaucError] = field(factory=dict)
+    asks: dict[str, object] = field(factory=dict)
+    polls: list[float] = field(factory=list)
+    calls: list[str] = field(factory=list)
+    reboots: list[float] = field(factory=list)
+    fetches: list[float] = field(factory=list)
+    identified: list[dict[str, str]] = field(factory=list)
+    identifies: bool = False
+    confirms: bool = False
+    acts: list[tuple[float, Callable[[], object]]] = field(factory=list)
+    took: float = 0.0
+    start: float = 0.0
+    daemon: Daemon | None = None
+    random: float = 0.5
+
+    def _meets(self, call: str) -> None:
+        self._alive()
+        self.calls.append(call)
+        if trouble := self.troubles.get(call):
+            raise trouble
+
+    async def poll(self) -> Poll:
+        self.polls.append(self.now() - self.start)
+        await asyncio.sleep(self.took)
+        self._meets("poll")
+        poll = self.universe.hawkbit.poll()
+        if poll.deployment and self.confirms:
+            poll = Poll(poll.interval, confirmation=poll.deployment)
+        if poll.deployment:
+            offer = Offer(poll.deployment.action, f"{poll.deployment.href}?c={sorted(self.asks.items())}")
+            poll = evolve(poll, deployment=offer)
+        return evolve(poll, identify=self.identifies)
+
+    async def deployment(self, offer: Offer) -> Deployment:
+        self._meets("deployment")
+        return evolve(await super().deployment(offer), **self.asks)
+
+    async def cancelation(self, offer: Offer) -> str:
+        self._meets("cancelation")
+        return await super().cancelation(offer)
+
+    async def tell(self, feedback: Feedback) -> Told:
+        self._meets("tell")
+        return await super().tell(feedback)
+
+    async def identify(self, attributes) -> None:
+        self._meets("identify")
+        self.identified.append(attributes)
+        self.identifies = False
+
+    async def fetch(self, artifact, progress):
+        self.fetches.append(self.now() - self.start)
+        self._meets("fetch")
+        return await super().fetch(artifact, progress)
+
+    async def system(self):
+        self._meets("system")
+        return await super().system()
+
+    async def install(self, bundle, transaction, progress) -> None:
+        self._meets("install")
+        await super().install(bundle, transaction, progress)
+
+    def write(self, record) -> None:
+        self._meets("write")
+        super().write(record)
+
+    async def reboot(self) -> None:
+        self.reboots.append(self.now() - self.start)
+        self._meets("reboot")
+
+    def poll_now(self) -> None:
+        """Somebody asks for a poll."""
+        assert self.daemon is not None
+        self.daemon.poll_now()
+
+    def at(self, seconds: float, act: Callable[[], object]) -> None:
+        """Let something happen."""
+        self.acts.append((seconds, act))
+
+    def told(self, action: int = 1) -> list[str]:
+        """The sentences in an action's history, without notes."""
+        entries = self.universe.hawkbit.actions[action - 1].entries
+        return [entry.details[0] for entry in entries]
+
+    def final(self, action: int = 1) -> Feedback | None:
+        finals = self.universe.hawkbit.actions[action - 1].finals
+        assert len(finals) <= 1
+        return finals[0] if finals else None
+
+    def live(self, seconds: float, *, once: bool = False, **settings) -> int | None:
+        """Run the daemon for so long; returns what it returned, None where it had to be stopped."""
+
+        async def run() -> int | None:
+            world = World(self, self, self, self, self, self, self.universe.policy)
+            self.daemon = Daemon(
+                world,
+                lambda: {"a": "b"},
+                **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
+            )
+            loop = asyncio.get_running_loop()
+            self.start = loop.time()
+            for when, act in self.acts:
+                loop.call_later(when, act)
+            task = asyncio.ensure_future(self.daemon.run(once=once))
+            done, _ = await asyncio.wait([task], timeout=seconds)
+            if done:
+                return task.result()
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            return None
+
+        loop = VirtualLoop(self.universe.now)
+        try:
+            asyncio.set_event_loop(loop)
+            return loop.run_until_complete(run())
+        finally:
+            self.universe.now = loop.virtual
+            loop.close()
+            asyncio.set_event_loop(None)
+
+
+@contextlib.contextmanager
+def days(*, assigned: str | None = "v2", policy: Policy | None = None, **settings) -> Iterator[Days]:
+    """A board on which nobody reboots by hand; an action is assigned already."""
+    universe = Universe(policy=policy or Policy(), booted_at=float("inf"), **settings)
+    if assigned:
+        universe.hawkbit.assign(assigned)
+    try:
+        yield Days(universe)
+    finally:
+        universe.close()

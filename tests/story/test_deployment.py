@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One deployment in virtual time: what is put off, what is given up, and what the history says."""
+
+import pytest
+from days import DAY, HOUR, MINUTE, days
+from universe import IDENTITY
+
+from hawkbit_rauc.deployment import FEEDBACK_GRACE, MAX_ENTRIES, Policy
+from hawkbit_rauc.errors import (
+    DownloadError,
+    MismatchError,
+    RaucBusyError,
+    RaucError,
+    ServerError,
+    SpaceError,
+    StateError,
+)
+from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.model import Finished, Slot
+
+AWAY = ServerError("hawkbit.test does not answer")
+
+
+# ---------------------------------------------------------------- putting off and giving up
+
+
+@pytest.mark.parametrize("error", [DownloadError("the link is slow"), SpaceError("no room")])
+def test_what_passes_is_told_once_and_tried_until_it_has_passed(error):
+    with days() as life:
+        life.troubles["fetch"] = error
+        life.at(6 * HOUR, life.troubles.clear)
+        life.live(7 * HOUR)
+        assert life.told().count(f"put off: {error}") == 1
+        assert "reboot pending" in life.told()[-1]
+
+
+def test_what_does_not_pass_is_given_up_after_a_day_with_its_reason():
+    """Closed as failure once the time has passed, not much later; the last reason is told."""
+    with days() as life:
+        life.troubles["fetch"] = SpaceError("no room")
+        life.at(HOUR, lambda: life.troubles.update(fetch=DownloadError("the link is slow")))
+        life.live(23 * HOUR)
+        assert life.final() is None
+        life.acts.clear()
+        life.live(3 * HOUR)
+        assert life.final().finished is Finished.FAILURE
+        assert life.final().details == ("gave up after 24 h: the link is slow",)
+        assert life.universe.disk == {}
+
+
+def test_restarts_do_not_start_the_day_anew():
+    """The time spent is in the journal, to within ten minutes a life."""
+    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+        life.troubles["fetch"] = SpaceError("no room")
+        for _ in range(12):
+            life.live(HOUR)
+        assert life.final().finished is Finished.FAILURE
+
+
+def test_waiting_does_not_count():
+    """A week outside of the window, then a trouble: it has its whole day."""
+    with days() as life:
+        life.asks = {"update": "skip", "window": "unavailable"}
+        life.troubles["fetch"] = SpaceError("no room")
+        life.at(7 * DAY, life.asks.clear)
+        life.at(7 * DAY + 20 * HOUR, life.troubles.clear)
+        life.live(8 * DAY)
+        assert life.final() is None
+        assert "reboot pending" in life.told()[-1]
+
+
+@pytest.mark.parametrize("call", ["system", "tell"])
+def test_an_attempt_that_was_begun_is_never_given_up(call):
+    """How it ended has to be seen first, however long RAUC or the server are away."""
+    with days() as life:
+        trouble = RaucError("RAUC is not there") if call == "system" else AWAY
+        life.universe.script["RAUC writes"] = [lambda: life.troubles.update({call: trouble})]
+        life.at(2 * DAY, life.troubles.clear)
+        life.live(3 * DAY)
+        assert life.final() is None
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_a_trouble_with_the_journal_stops_nothing_else():
+    """A state folder that can't be written: nothing is installed, the reason is told, it goes on later."""
+    with days() as life:
+        life.troubles["write"] = StateError("read-only")
+        life.at(HOUR, life.troubles.clear)
+        life.live(50 * MINUTE)
+        assert life.universe.rauc.installed == []
+        life.troubles.clear()
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+@pytest.mark.parametrize("lives", [1, 2])
+def test_wrong_bytes_twice_are_a_failure(lives):
+    """Within one life or over two; once may be a proxy's fault."""
+    with days() as life:
+        life.troubles["fetch"] = MismatchError("sha256 is not what the server announced")
+        for _ in range(lives):
+            life.live(20 if lives == 1 else 0.5)
+        assert life.final().finished is Finished.FAILURE
+        assert life.final().details == ("sha256 is not what the server announced (2 times)",)
+        assert len(life.fetches) == 2
+
+
+def test_wrong_bytes_once_are_fetched_again():
+    with days() as life:
+        life.troubles["fetch"] = MismatchError("wrong")
+        life.at(0.4, life.troubles.clear)
+        life.live(HOUR)
+        assert "reboot pending" in life.told()[-1]
+
+
+def test_an_unusable_deployment_is_a_failure_at_once():
+    with days() as life:
+        life.asks = {"chunks": ()}
+        life.live(MINUTE)
+        assert "no artifact" in life.final().details[0]
+
+
+def test_days_of_ever_new_troubles_fit_into_the_history():
+    """However many different reasons there are, at most 60 entries are ours."""
+    with days(policy=Policy(give_up_after=9 * DAY)) as life:
+        for hour in range(30 * 24):
+            life.at(
+                hour * HOUR, lambda hour=hour: life.troubles.update(fetch=DownloadError(f"reason {hour}"))
+            )
+        life.live(4 * DAY)
+        assert 40 < len(life.told()) <= MAX_ENTRIES + 1
+        assert len(set(life.told())) == len(life.told())
+
+
+# ---------------------------------------------------------------- before the installation
+
+
+def test_what_is_held_back_is_neither_fetched_nor_installed():
+    with days() as life:
+        life.asks = {"update": "skip", "window": "unavailable"}
+        life.at(DAY, life.asks.clear)
+        life.live(DAY - 1)
+        assert (life.fetches, life.universe.rauc.installed) == ([], [])
+        assert life.told() == ["waiting for the maintenance window"]
+        life.acts.clear()
+        life.asks.clear()
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_nothing_is_installed_while_the_booted_slot_is_not_committed():
+    with days() as life:
+        life.universe.rauc.tried["A"] = True
+        life.live(HOUR)
+        assert life.universe.rauc.installed == []
+        assert "not committed" in life.told()[-1]
+        life.universe.rauc.mark("good", "A")
+        life.live(HOUR)
+        assert (len(life.universe.rauc.installed), life.universe.rauc.unsafe) == (1, 0)
+
+
+def test_the_bundle_that_runs_already_is_a_success_where_nothing_is_known():
+    """Row 13: journal and note are lost, and nothing is installed again."""
+    with days() as life:
+        slot = life.universe.rauc.slots["A"]
+        life.universe.rauc.slots["A"] = Slot(
+            slot.name, "A", slot.device, status="ok", bundle_hash="manifest-v2"
+        )
+        life.live(HOUR)
+        assert "this bundle already" in life.final().details[0]
+        assert life.universe.rauc.installed == []
+
+
+@pytest.mark.parametrize("call", ["install", "system"])
+def test_a_busy_rauc_costs_no_attempt(call):
+    """Somebody else's installations for hours: then ours is the first attempt."""
+    with days() as life:
+        life.troubles[call] = RaucBusyError("RAUC is busy with another installation")
+        life.at(5 * HOUR, life.troubles.clear)
+        life.live(6 * HOUR)
+        assert life.told().count("put off: RAUC is busy with another installation") == 1
+        assert len(life.universe.rauc.installed) == 1
+        assert Journal(life.universe.folder, IDENTITY).read().attempt == 1
+
+
+def test_a_busy_rauc_may_use_up_the_day():
+    """An attempt that RAUC refused was not begun, so giving up still works."""
+    with days() as life:
+        life.troubles["install"] = RaucBusyError("RAUC is busy")
+        life.live(26 * HOUR)
+        assert life.final().details == ("gave up after 24 h: RAUC is busy",)
+
+
+def test_a_server_that_is_away_before_the_installation_holds_it_up():
+    """Without the note at the server nothing begins: it is the journal's substitute."""
+    with days() as life:
+        life.troubles["tell"] = AWAY
+        life.live(HOUR)
+        assert life.universe.rauc.installed == []
+
+
+# ---------------------------------------------------------------- after the installation
+
+
+def test_a_server_that_is_away_before_the_reboot_is_not_waited_for_for_ever():
+    """The reboot comes after its grace, though the note could not be told."""
+    with days(policy=Policy(reboot=True)) as life:
+        life.universe.script["RAUC has activated"] = [lambda: life.troubles.update(tell=AWAY)]
+        life.live(HOUR)
+        assert FEEDBACK_GRACE <= life.reboots[0] < FEEDBACK_GRACE + 6 * MINUTE
+
+
+def test_a_server_that_is_away_is_waited_for_where_others_reboot():
+    with days() as life:
+        life.universe.script["RAUC has activated"] = [lambda: life.troubles.update(tell=AWAY)]
+        life.at(HOUR, life.troubles.clear)
+        life.live(2 * HOUR)
+        assert "does not reboot by itself" in life.told()[-1]
+
+
+def test_the_bundle_is_gone_once_it_is_installed():
+    with days() as life:
+        life.live(HOUR)
+        assert life.universe.disk == {}
+
+
+def test_progress_is_told_in_quarters():
+    with days() as life:
+        life.live(HOUR)
+        assert [text for text in life.told() if "%" in text] == ["downloading: 50 %"]
+
+
+def test_a_reboot_that_is_refused_is_asked_for_again():
+    """logind may be late; the action stays open with the reason."""
+    with days(policy=Policy(reboot=True)) as life:
+        life.troubles["reboot"] = RaucError("logind is not there")
+        life.live(HOUR)
+        assert len(life.reboots) == 2
+        assert life.final() is None
