@@ -11,6 +11,9 @@ from typing import TextIO
 #: sd-daemon(3)'s prefixes.
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
+#: Control characters, shown as escapes: what a server says must not move the cursor or forge lines.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
 
 class _Lines(logging.Formatter):
     """One line for each event, however many its text or its traceback has."""
@@ -21,6 +24,7 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = " | ".join(line for line in super().format(record).splitlines() if line.strip())
+        text = text.translate(_CONTROLS)
         if not self._journald:
             return text
         priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
@@ -33,20 +37,31 @@ class _Handler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._bar = stream.isatty()
+        self._unfinished = False
         self._tenth = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         percent = getattr(record, "percent", None)
         if percent is None:
+            self._write("\n" * self._unfinished, record)
+            self._unfinished = False
             super().emit(record)
         elif self._bar:
             filled = "#" * (percent * 30 // 100)
-            self.stream.write(f"\r{record.getMessage():<40} [{filled:<30}]" + "\n" * (percent >= 100))  # noqa: PLR2004
-            self.flush()
+            self._unfinished = percent < 100  # noqa: PLR2004  per cent
+            text = record.getMessage().translate(_CONTROLS)
+            self._write(f"\r{text:<40} [{filled:<30}]" + "\n" * (not self._unfinished), record)
         else:
             tenth, self._tenth = self._tenth, percent // 10
             if self._tenth != tenth and self._tenth:
                 super().emit(record)
+
+    def _write(self, text: str, record: logging.LogRecord) -> None:
+        try:
+            self.stream.write(text)
+            self.flush()
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 def journald_listens(stream: TextIO) -> bool:
@@ -65,6 +80,7 @@ def set_up(level: int) -> None:
         level: least level that is shown. Even DEBUG shows no requests of other libraries: their
             links may carry secrets in the query.
     """
+    logging.raiseExceptions = False  # a log that can't be written (a terminal hung up) stops no update
     handler = _Handler(sys.stderr)
     handler.setFormatter(_Lines(journald=journald_listens(sys.stderr)))
     root = logging.getLogger()
