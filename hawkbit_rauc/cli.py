@@ -44,7 +44,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_arguments: Any, **_more: Any) -> NoReturn:
         from importlib.metadata import version  # noqa: PLC0415
 
-        parser.exit(0, f"hawkbit-rauc {version('hawkbit-rauc')}\n")
+        sys.stdout.write(f"hawkbit-rauc {version('hawkbit-rauc')}\n")
+        parser.exit(0)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
