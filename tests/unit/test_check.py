@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`hawkbit-rauc check`: each line, well and failing."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import double
+import pytest
+from attrs import evolve
+from rig.rauc import Board
+from rig.run import configuration
+
+from hawkbit_rauc import check
+from hawkbit_rauc.config import load
+from hawkbit_rauc.errors import RaucError
+from hawkbit_rauc.model import Slot, System
+
+A = Slot("rootfs.0", "A", "/dev/none-a", state="booted", boot_status="good", status="ok")
+B = Slot("rootfs.1", "B", "/dev/none-b")
+SYSTEM = System((A, B), "rootfs.0", "board", "grub")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state folder of its own, no bus, no proxy."""
+    (tmp_path / "state").mkdir()
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hawkbit() -> Iterator[double.Hawkbit]:
+    with double.Hawkbit() as server:
+        yield server
+
+
+def checked(tmp_path: Path, capsys, **keys: object) -> tuple[int, list[str]]:
+    """Run the check; returns the exit code and the lines."""
+    defaults = {"server": "127.0.0.1:1", "target": "board", "token": "t", "bundle": tmp_path / "state" / "b"}
+    file = configuration(
+        tmp_path / "config.conf", **{**defaults, "connect_timeout": 5, "once_timeout": 5, **keys}
+    )
+    capsys.readouterr()
+    code = asyncio.run(check.run(load(file, state_dir=tmp_path / "state")))
+    return code, capsys.readouterr().out.splitlines()
+
+
+def line(lines: list[str], what: str) -> str:
+    (found,) = [one for one in lines if re.match(rf"(ok   |note |FAIL ) {what}: ", one)]
+    return found
+
+
+def told(look, *arguments) -> list[str]:
+    """The lines that one part of the check writes."""
+    lines: list[str] = []
+    result = look(*arguments, check.Report(lines.append))
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
+    return [one.rstrip("\n") for one in lines]
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def test_all_well(board: Board, hawkbit: double.Hawkbit, tmp_path, capsys, monkeypatch):
+    """A real RAUC, a server that knows us, room on the disk: only ok and notes, and 0."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", board.bus.address)
+    target = hawkbit.create_target()
+    code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token=target.token)
+    assert code == 0, lines
+    assert all(one.startswith(("ok    ", "note  ")) for one in lines)
+    assert line(lines, "RAUC").startswith("ok    RAUC: 1.3 to 1.8, compatible rig-board")
+    for what in (
+        "configuration",
+        "name",
+        "connection",
+        "credentials",
+        "slots",
+        "commit",
+        "bundle folder",
+        "state folder",
+    ):
+        assert line(lines, what).startswith("ok")
+
+
+def test_nothing_well(tmp_path, capsys):
+    """Each failure is a line of its own with its remedy, all of them at once, and 1."""
+    code, lines = checked(tmp_path, capsys, conect_timeout=3, bundle=tmp_path / "none" / "b")
+    assert code == 1
+    failed = [one.split(":")[0] for one in lines if one.startswith("FAIL")]
+    assert failed == ["FAIL  configuration", "FAIL  connection", "FAIL  RAUC", "FAIL  bundle folder"]
+    assert "t0ken" not in "".join(lines)
+
+
+def test_advice_is_a_note(tmp_path, capsys):
+    _, lines = checked(tmp_path, capsys, bundle="/tmp/bundle.raucb")  # the C program's example
+    assert [one for one in lines if one.startswith("note  configuration")]
+
+
+# ---------------------------------------------------------------- hawkBit
+
+
+def test_a_name_that_is_not_resolved(tmp_path, capsys):
+    code, lines = checked(tmp_path, capsys, server="nowhere.invalid")
+    assert code == 1
+    assert "nowhere.invalid is not resolved" in line(lines, "name")
+    assert "DNS" in line(lines, "name")
+
+
+def test_a_closed_port(tmp_path, capsys):
+    _, lines = checked(tmp_path, capsys)
+    assert line(lines, "connection") == (
+        "FAIL  connection: 127.0.0.1 port 1 does not answer (Connection refused); check port and firewall"
+    )
+
+
+def test_a_wrong_token(tmp_path, capsys, hawkbit):
+    target = hawkbit.create_target()
+    code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token="wr0ng")
+    assert code == 1
+    assert line(lines, "credentials").startswith("FAIL")
+    assert "check the token" in line(lines, "credentials")
+    assert "wr0ng" not in "".join(lines)
+
+
+def test_a_server_that_never_answers(tmp_path, capsys):
+    """The check ends all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        _, lines = checked(tmp_path, capsys, server=f"127.0.0.1:{silent.getsockname()[1]}", once_timeout=1)
+        assert line(lines, "connection").startswith("ok")
+        assert line(lines, "credentials").startswith("FAIL")
+
+
+def test_plain_text_where_tls_is_expected(tmp_path, capsys, hawkbit):
+    _, lines = checked(tmp_path, capsys, server=hawkbit.host, ssl=True)
+    assert line(lines, "TLS and credentials").startswith("FAIL")
+
+
+def test_a_proxy_resolves_and_connects_for_us(tmp_path, capsys, monkeypatch, hawkbit):
+    monkeypatch.setenv("http_proxy", hawkbit.url)
+    _, lines = checked(tmp_path, capsys, server="nowhere.invalid")
+    assert "proxy" in line(lines, "connection")
+    assert not [one for one in lines if "DNS" in one]
+
+
+# ---------------------------------------------------------------- RAUC
+
+
+def test_no_bus(tmp_path, capsys):
+    code, lines = checked(tmp_path, capsys)
+    assert code == 1
+    assert line(lines, "RAUC").startswith("FAIL")
+
+
+def rauc(system: System, witness: str | None = None) -> list[str]:
+    async def describe():
+        return SimpleNamespace(system=system, version="1.13")
+
+    adapters = SimpleNamespace(
+        rauc=SimpleNamespace(describe=describe), config=SimpleNamespace(commit_witness=witness)
+    )
+    return told(check._rauc, adapters)
+
+
+def test_a_rauc_that_is_well():
+    assert rauc(SYSTEM) == [
+        "ok    RAUC: 1.13, compatible board",
+        "ok    slots: rootfs.0 (booted), rootfs.1",
+        "ok    commit: rootfs.0 is marked good",
+    ]
+
+
+def test_a_rauc_that_fails_is_its_own_sentence():
+    async def describe():
+        raise RaucError("RAUC does not answer; start rauc.service")
+
+    adapters = SimpleNamespace(rauc=SimpleNamespace(describe=describe))
+    assert told(check._rauc, adapters) == ["FAIL  RAUC: RAUC does not answer; start rauc.service"]
+
+
+def test_no_slot_is_booted():
+    lines = rauc(evolve(SYSTEM, slots=(evolve(A, state="inactive"), B)))
+    assert lines[-1].startswith("FAIL  slots: rootfs.0, rootfs.1: none is booted")
+
+
+def test_rauc_tells_nothing_about_slots():
+    assert rauc(System(compatible="board"))[-1].startswith("note  slots: RAUC can't tell")
+
+
+def test_the_booted_slot_is_not_committed():
+    lines = rauc(evolve(SYSTEM, slots=(evolve(A, boot_status="bad"), B)))
+    assert lines[-1].startswith("FAIL  commit: rootfs.0 is not marked good; run `rauc status mark-good`")
+
+
+def test_no_status_is_stored():
+    assert rauc(evolve(SYSTEM, slots=(evolve(A, status=None), B)))[-1].startswith("note  status: ")
+
+
+@pytest.mark.parametrize("loader", ["uboot", "barebox"])
+def test_where_good_is_not_enough_a_witness_is_advised(loader):
+    system = evolve(SYSTEM, boot_loader=loader)
+    assert rauc(system)[-1].startswith(f"note  commit: {loader} calls a slot good while attempts are left")
+    assert not [one for one in rauc(system, "boot-complete.target") if one.startswith("note")]
+
+
+# ---------------------------------------------------------------- disks
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", *options, folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on an ext4 of its own."""
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    with mounted(tmp_path / "disk", "-o", "loop", str(image)) as folder:
+        yield folder
+
+
+def test_a_state_folder_on_a_data_partition(disk):
+    (disk / "state").mkdir()
+    assert told(check._state_folder, disk / "state", SYSTEM) == [f"ok    state folder: {disk}/state (ext4)"]
+    assert list((disk / "state").iterdir()) == []
+
+
+def test_a_state_folder_that_systemd_makes(disk):
+    (line,) = told(check._state_folder, disk / "state", None)
+    assert line.startswith("note  state folder: ")
+    assert "StateDirectory=" in line
+
+
+def test_a_state_folder_on_a_slot(disk):
+    """By the device that the folder is on, whatever it is called; a device that is missing is no slot."""
+    device = subprocess.run(
+        ["findmnt", "-no", "SOURCE", disk], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (line,) = told(check._state_folder, disk, evolve(SYSTEM, slots=(A, evolve(B, device=device))))
+    assert line.startswith(f"FAIL  state folder: {disk} is on slot rootfs.1")
+    assert "data partition" in line
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "overlay", "ramfs"])
+def test_a_state_folder_that_forgets(tmp_path, disk, kind):
+    """The other system does not see what is written there; a space in the path is no trouble."""
+    options = ["-t", kind, kind]
+    if kind == "overlay":
+        for name in ("lower", "upper", "work"):
+            (disk / name).mkdir()
+        options = ["-t", kind, "-o", f"lowerdir={disk}/lower,upperdir={disk}/upper,workdir={disk}/work", kind]
+    with mounted(tmp_path / "for getful", *options) as folder:
+        (line,) = told(check._state_folder, folder / "not yet there", None)
+        assert line.startswith(f"FAIL  state folder: {folder}/not yet there is on {kind}")
+
+
+def test_a_state_folder_that_can_not_be_written(disk):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    (line,) = told(check._state_folder, disk, None)
+    assert line.startswith("FAIL  state folder: can't write")
+    assert "Read-only file system" in line
+
+
+def test_a_bundle_folder_with_little_room(disk):
+    (line,) = told(check._bundle_folder, disk)
+    assert re.fullmatch(
+        rf"FAIL  bundle folder: \d+ MiB free in {disk}; a bundle needs its whole size there", line
+    )
+
+
+def test_a_bundle_folder_that_can_not_be_written(disk):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    (line,) = told(check._bundle_folder, disk)
+    assert "can't be written" in line
+
+
+def test_bundle_folders_that_are_missing(tmp_path, monkeypatch):
+    """The state folder is made by systemd, any other by its owner."""
+    (line,) = told(check._bundle_folder, tmp_path / "none")
+    assert line.startswith("FAIL  bundle folder: ")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "none"))
+    (line,) = told(check._bundle_folder, tmp_path / "none")
+    assert line.startswith("note  bundle folder: ")
