@@ -78,17 +78,9 @@ def test_all_well(board: Board, hawkbit: double.Hawkbit, tmp_path, capsys, monke
     assert code == 0, lines
     assert all(one.startswith(("ok    ", "note  ")) for one in lines)
     assert line(lines, "RAUC").startswith("ok    RAUC: 1.3 to 1.8, compatible rig-board")
-    for what in (
-        "configuration",
-        "name",
-        "connection",
-        "credentials",
-        "slots",
-        "commit",
-        "bundle folder",
-        "state folder",
-    ):
-        assert line(lines, what).startswith("ok")
+    well = {one.split(":")[0].removeprefix("ok    ") for one in lines if one.startswith("ok")}
+    assert well >= {"configuration", "name", "connection", "credentials", "slots", "commit"}
+    assert well >= {"bundle folder", "state folder"}
 
 
 def test_nothing_well(tmp_path, capsys):
