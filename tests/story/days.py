@@ -63,6 +63,10 @@ class Days(Life):
             poll = evolve(poll, deployment=offer)
         return evolve(poll, identify=self.identifies)
 
+    def forget(self) -> None:
+        self._alive()
+        self.calls.append("forget")
+
     async def deployment(self, offer: Offer) -> Deployment:
         self._meets("deployment")
         return evolve(await super().deployment(offer), **self.asks)

@@ -141,6 +141,7 @@ def test_what_a_poll_said_is_forgotten_where_it_could_not_be_done():
         life.at(10.0, life.troubles.clear)
         life.live(MINUTE)
         assert life.identified == [{"a": "b"}]
+        assert life.calls[:3] == ["poll", "identify", "forget"]
 
 
 def test_a_confirmation_is_left_to_the_operator():

@@ -321,9 +321,9 @@ def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
     board = Board(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record)
-    for reboots in range(rules.MAX_REBOOTS):
+    for reboots in (0, 1):
         assert isinstance(judged(evolve(record, reboots=reboots), board), Reboot)
-    assert "was never booted" in failed(judged(evolve(record, reboots=rules.MAX_REBOOTS), board))
+    assert "was never booted" in failed(judged(evolve(record, reboots=2), board))
 
 
 def test_row_7_nothing_is_decided_while_the_old_system_is_not_committed():
@@ -434,7 +434,7 @@ def test_row_13_old_raucs_know_no_bundle():
 def test_row_14_there_is_no_fourth_attempt(kind, series):
     board = Board(**kind)
     record = Record("7", artifact="ab", attempt=series, series=series)
-    for _ in range(rules.MAX_ATTEMPTS):
+    for _ in range(3):
         assert isinstance(judged(record, board), Install)
         record = board.begin(record)
     assert "interrupted 3 times" in failed(judged(record, board))
