@@ -23,19 +23,26 @@ class Disk:
     """An ext4 in a file that can lose its power."""
 
     def __init__(self, folder: Path) -> None:
-        self.image, self.folder = folder / "image", folder / "mounted"
+        image, self.folder = folder / "image", folder / "mounted"
         self.folder.mkdir()
-        with self.image.open("wb") as file:
+        with image.open("wb") as file:
             file.truncate(16 << 20)
-        # Delayed allocation is not helped along by ext4, so what is not synced is lost.
-        subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", image], check=True)
+        # Attached once: a loop device that is let go at each cut may be somebody else's at the next.
+        attach = ["losetup", "--find", "--show", image]
+        self.device = subprocess.run(attach, check=True, capture_output=True, text=True).stdout.strip()
         self.mount()
 
     def mount(self) -> None:
-        subprocess.run(["mount", "-o", "loop,noauto_da_alloc", self.image, self.folder], check=True)
+        # Delayed allocation is not helped along by ext4, so what is not synced is lost.
+        subprocess.run(["mount", "-o", "noauto_da_alloc", self.device, self.folder], check=True)
 
     def unmount(self) -> None:
         subprocess.run(["umount", self.folder], check=True)
+
+    def close(self) -> None:
+        self.unmount()
+        subprocess.run(["losetup", "--detach", self.device], check=True)
 
     def cut(self, how: int) -> None:
         """Cut the power and boot again."""
@@ -50,7 +57,7 @@ class Disk:
 def disk(tmp_path: Path) -> Iterator[Disk]:
     disk = Disk(tmp_path)
     yield disk
-    disk.unmount()
+    disk.close()
 
 
 @pytest.mark.parametrize("how", [JOURNAL_FLUSHED, JOURNAL_LOST])
