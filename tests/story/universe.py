@@ -333,8 +333,8 @@ class Universe:
 
     @property
     def somebody_reboots(self) -> bool:
-        """Where the program does not reboot, a person does within a day."""
-        return not self.policy.reboot and self.rauc.running is None and self.now - self.booted_at > 86400
+        """Where the program does not reboot, a person does within the hour."""
+        return not self.policy.reboot and self.rauc.running is None and self.now - self.booted_at > 3600
 
     @property
     def idle(self) -> bool:
