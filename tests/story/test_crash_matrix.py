@@ -16,7 +16,14 @@ from universe import Cut, HawkBit, PowerCut, Rauc, Universe
 from hawkbit_rauc.deployment import Policy
 from hawkbit_rauc.model import Execution, Finished
 
-STORIES = ("success", "fallback", "refused", "cancel while fetching", "cancel before the reboot", "two in a row")
+STORIES = (
+    "success",
+    "fallback",
+    "refused",
+    "cancel while fetching",
+    "cancel before the reboot",
+    "two in a row",
+)
 BOARDS = [(version, loader) for version in ("1.8", "1.13") for loader in ("grub", "uboot", "none")]
 
 
@@ -54,7 +61,9 @@ def wrongs(universe: Universe) -> list[str]:
             found.append(f"action {action.id} has {len(action.finals)} finals")
     last = universe.hawkbit.actions[-1]
     final = last.finals[-1]
-    succeeded = final.execution is Execution.CLOSED and final.finished is Finished.SUCCESS and not final.cancel
+    succeeded = (
+        final.execution is Execution.CLOSED and final.finished is Finished.SUCCESS and not final.cancel
+    )
     if succeeded != (runs == last.bundle):
         found.append(f"told {final.finished} ({final.details}), but the board runs {runs}")
     if succeeded and not rauc.good(rauc.booted):
@@ -101,7 +110,9 @@ def test_every_second_cut_during_the_recovery_ends_in_the_truth(story, version, 
         range(1, uncut.effects + 1), itertools.product((Cut, PowerCut), repeat=2), (False, True)
     ):
         for second in itertools.count(first + 1):
-            universe = begin(story, version, loader, cuts={first: kinds[0], second: kinds[1]}, lose_journal=lose)
+            universe = begin(
+                story, version, loader, cuts={first: kinds[0], second: kinds[1]}, lose_journal=lose
+            )
             check(universe)
             if universe.effects < second:
                 break
@@ -113,7 +124,9 @@ def test_lost_answers_of_the_server_change_nothing(story, every):
     check(begin(story, "1.13", "grub", lost_answers=every))
 
 
-@pytest.mark.parametrize("step", ["RAUC accepted the bundle", "RAUC marked the target bad", "RAUC writes", "RAUC has written"])
+@pytest.mark.parametrize(
+    "step", ["RAUC accepted the bundle", "RAUC marked the target bad", "RAUC writes", "RAUC has written"]
+)
 @pytest.mark.parametrize("version", ["1.8", "1.13"])
 def test_a_rauc_that_dies_while_it_installs_is_tried_again(step, version):
     universe = begin("success", version, "grub", rauc_dies_at=step)

@@ -413,7 +413,9 @@ class Life:
         if not action.active or action.status == "CANCELING":
             raise OfferGoneError("404")
         action.reads += 1
-        artifact = Artifact(f"{action.bundle}.raucb", 100, {"sha1": f"hash-{action.bundle}"}, f"url-{action.bundle}")
+        artifact = Artifact(
+            f"{action.bundle}.raucb", 100, {"sha1": f"hash-{action.bundle}"}, f"url-{action.bundle}"
+        )
         history = action.messages if self.universe.hawkbit.history else ()
         self._effect("read the deployment")
         return Deployment(action.id, chunks=(Chunk("os", "os", "1", (artifact,)),), history=history)
@@ -429,7 +431,9 @@ class Life:
         await asyncio.sleep(0.1)
         self._alive()
         told = self.universe.hawkbit.tell(feedback)
-        self._effect(f"told {'cancel ' if feedback.cancel else ''}{feedback.execution}: {feedback.details[0][:30]}")
+        self._effect(
+            f"told {'cancel ' if feedback.cancel else ''}{feedback.execution}: {feedback.details[0][:30]}"
+        )
         if self.universe.lost_answers and self.universe.effects % self.universe.lost_answers == 0:
             raise ServerError("the answer was lost")
         return told
