@@ -21,8 +21,6 @@ from hawkbit_rauc.rules import Decided
 
 log = logging.getLogger(__name__)
 
-#: Longest pause between tries while the server is away, seconds; else the poll interval.
-LONGEST_PAUSE = 300.0
 #: The first poll comes within this many seconds where something waits to be told or committed.
 URGENT_FIRST_POLL = 10.0
 #: Seconds until the next poll where the server has certainly something new to say.
@@ -46,6 +44,7 @@ class Daemon:
         first_poll_within: seconds; the first poll comes at random within them, so that a mass
             power-up does not stampede.
         random: gives a number from 0 to 1.
+        retry_wait: the longest pause between two tries, seconds; shorter where the poll interval is.
         once_timeout: seconds without any success after which `run(once=True)` gives up.
     """
 
@@ -56,12 +55,14 @@ class Daemon:
         *,
         first_poll_within: float,
         random: Callable[[], float],
+        retry_wait: float = 300.0,
         once_timeout: float = 30.0,
     ) -> None:
         self._world = world
         self._attributes = attributes
         self._first_poll_within = first_poll_within
         self._random = random
+        self._retry_wait = retry_wait
         self._once_timeout = once_timeout
         self._once = False
         self._interval: float | None = None
@@ -269,7 +270,7 @@ class Daemon:
         return rules.pace(self._interval, self._world.clock.now() - self._since if self._busy else None)
 
     def _longest_pause(self) -> float:
-        return min(self._interval or LONGEST_PAUSE, LONGEST_PAUSE)
+        return min(self._interval or self._retry_wait, self._retry_wait)
 
     async def _rest(self) -> None:
         """Sleep until the next poll is due; it is due anew when the work stands still."""

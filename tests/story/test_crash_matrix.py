@@ -53,35 +53,28 @@ def begin(story: str, version: str, loader: str, **settings) -> Universe:
 
 def wrongs(universe: Universe) -> list[str]:
     """What must never be: each as a sentence."""
-    found = []
-    rauc = universe.rauc
+    rauc, actions = universe.rauc, universe.hawkbit.actions
     runs = rauc.content[rauc.booted]
-    for action in universe.hawkbit.actions:
-        if len(action.finals) != 1:
-            found.append(f"action {action.id} has {len(action.finals)} finals")
-    last = universe.hawkbit.actions[-1]
+    uncounted = [action.id for action in actions if len(action.finals) != 1]
+    last = actions[-1]
     final = last.finals[-1]
     succeeded = (
         final.execution is Execution.CLOSED and final.finished is Finished.SUCCESS and not final.cancel
     )
-    if succeeded != (runs == last.bundle):
-        found.append(f"told {final.finished} ({final.details}), but the board runs {runs}")
-    if succeeded and not rauc.good(rauc.booted):
-        found.append("success was told before the commit")
-    if final.cancel and rauc.primary != rauc.booted:
-        found.append("canceled, but the next boot leaves the old system")
     begun = [transaction for transaction, _ in rauc.installed]
-    if len(set(begun)) != len(begun):
-        found.append("an attempt was installed twice")
-    if len(begun) > 3 * len(universe.hawkbit.actions):
-        found.append(f"{len(begun)} attempts")
-    if rauc.unsafe:
-        found.append("installed while the booted slot was not committed")
-    if universe.disk:
-        found.append("the bundle was left on the disk")
-    if max(len(action.entries) for action in universe.hawkbit.actions) > 60:
-        found.append("too many entries")
-    return found
+    never = {
+        f"actions {uncounted} have not one final": bool(uncounted),
+        f"told {final.finished} ({final.details}), but the board runs {runs}": succeeded
+        != (runs == last.bundle),
+        "success was told before the commit": succeeded and not rauc.good(rauc.booted),
+        "canceled, but the next boot leaves the old system": final.cancel and rauc.primary != rauc.booted,
+        "an attempt was installed twice": len(set(begun)) != len(begun),
+        f"{len(begun)} attempts": len(begun) > 3 * len(actions),
+        "installed while the booted slot was not committed": rauc.unsafe > 0,
+        "the bundle was left on the disk": bool(universe.disk),
+        "too many entries": max(len(action.entries) for action in actions) > 60,
+    }
+    return [sentence for sentence, is_so in never.items() if is_so]
 
 
 def check(universe: Universe) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from hawkbit_rauc import deployment, rules
+from hawkbit_rauc import deployment
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.errors import (
     DownloadError,
@@ -543,7 +543,7 @@ class Life:
 
         async def live() -> None:
             world = deployment.World(self, self, self, self, self, self, self.universe.policy)
-            daemon = Daemon(world, lambda: {}, first_poll_within=60, random=lambda: 0.5)
+            daemon = Daemon(world, dict, first_poll_within=60, random=lambda: 0.5)
             task = asyncio.ensure_future(daemon.run())
             done, _ = await asyncio.wait([task], timeout=40 * 86400)
             if not done:
