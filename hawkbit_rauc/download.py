@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import re
 import socket
 import ssl
 import threading
@@ -171,7 +172,9 @@ class _Transfer:
 
     def _fill(self, bundle: Part) -> None:
         """Ask until all bytes are here and right."""
-        url, started_over = self.artifact.url or "", False
+        if not self.artifact.url:
+            raise DownloadError("the server gives no link from which the bundle can be fetched")
+        url, started_over = self.artifact.url, False
         for last in (False,) * RESUMES + (True,):
             before = bundle.have
             complete = bundle.have > 0 and bundle.have == bundle.size
@@ -317,6 +320,8 @@ def _why(error: Exception, idle: float) -> str:
         return "no connection in time"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return f"nothing (complete) arrived for {idle:.0f} s"
-    if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
+    unusable = httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL | ValueError
+    if isinstance(error, unusable):
         return "the link can't be used"  # the library's words may repeat headers or the query
-    return str(error).partition("\n")[0] or type(error).__name__
+    words = str(error).partition("\n")[0] or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", words)

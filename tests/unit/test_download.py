@@ -279,7 +279,7 @@ def test_a_part_with_a_bad_note_is_not_resumed(serve, http, place, note):
 def test_a_changed_artifact_starts_over(serve, http, place):
     """The part of another artifact is not resumed."""
     server = serve()
-    leave(place, b"x" * CUT, artifact(server.url, b"another"))
+    leave(place, b"x" * CUT, artifact(server.url, b"x" * len(DATA)))
     fetch(Downloads(place, http), artifact(server.url))
     assert server.ranges == ["bytes=0-"]
 
@@ -389,12 +389,22 @@ def test_a_plus_in_the_name_is_tried_as_a_space(serve, http, place):
 
 
 @pytest.mark.parametrize(
-    "url", [None, "", "nonsense", "http://", "ftp://127.0.0.1/x", "http://[::1", "http://127.0.0.1:99999/"]
+    ("url", "words"),
+    [
+        (None, "no link"),
+        ("", "no link"),
+        ("nonsense?secret", "can't be used"),
+        ("http://", "can't be used"),
+        ("http://[::1/?secret", "can't be used"),
+        ("ftp://127.0.0.1/x?secret", "can't be used"),
+        ("http://user:secret@127.0.0.1:1/x?secret", "x: Connection refused"),
+    ],
 )
-def test_a_link_that_cannot_be_used_is_told(http, place, url):
-    """A bad link is a sentence."""
-    with pytest.raises(DownloadError):
+def test_a_link_that_cannot_be_used_is_told(http, place, url, words):
+    """A bad link is a sentence without its secrets."""
+    with pytest.raises(DownloadError, match=words) as caught:
         fetch(Downloads(place, http), artifact(url))
+    assert "secret" not in str(caught.value)
 
 
 # ---------------------------------------------------------------- limits and stops
@@ -414,6 +424,15 @@ def test_a_trickle_is_given_up(serve, http, place, chunked):
     server = serve(Fault(piece=1, pause=0.05, chunked=chunked, ignore_range=True))
     with pytest.raises(DownloadError, match="bytes per second"):
         fetch(Downloads(place, http, low_speed_time=0.5, low_speed_rate=100), artifact(server.url))
+
+
+def test_a_slow_but_steady_body_is_taken(serve, http, place):
+    """The patience with headers is not that with the body."""
+    data = DATA[:600_000]
+    server = serve(Fault(chunked=True, piece=50_000, pause=0.1), data=data)
+    fetch(Downloads(place, http, low_speed_time=1), artifact(server.url, data))
+    assert place.read_bytes() == data
+    assert len(server.requests) == 1
 
 
 def test_the_speed_limit_holds(serve, http, place):
@@ -445,6 +464,26 @@ def test_cancelling_ends_the_thread_within_a_second(serve, http, place, stall):
     assert not place.exists()
 
 
+def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(serve, http, place):
+    """Where the thread can't be woken it is abandoned, and does nothing to the disk any more."""
+    server = serve(None, Fault(stall=-1))
+    http.get(server.url)
+
+    async def story() -> float:
+        fetching = asyncio.ensure_future(
+            Downloads(place, http).fetch(artifact(server.url), lambda d, t: None)
+        )
+        assert await asyncio.to_thread(server.stalled.wait, 5)
+        started = time.monotonic()
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        return time.monotonic() - started
+
+    assert asyncio.run(story()) < 1.5
+    assert not place.exists()
+
+
 # ---------------------------------------------------------------- the disk
 
 
@@ -465,17 +504,22 @@ def full(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_disk_that_fills_up_keeps_the_part(serve, http, full, monkeypatch):
-    """A full disk in mid-download is a SpaceError; with room again the rest is fetched."""
+@pytest.mark.parametrize("fault", [None, Fault(chunked=True, ignore_range=True)])
+def test_a_disk_that_fills_up_keeps_the_part(serve, http, full, monkeypatch, fault):
+    """A full disk is a SpaceError, seen before or while writing; with room again the rest is fetched."""
     place = full / "bundle.raucb"
-    server = serve()
+    server = serve(fault)
     monkeypatch.setattr(part, "MARGIN", 0)
     (full / "other").write_bytes(bytes(4 * 2**20))
     with pytest.raises(SpaceError, match=f"free on {full}"):
         fetch(Downloads(place, http), artifact(server.url, size=None))
+    have = place.with_name("bundle.raucb.part").stat().st_size
+    assert bool(have) == bool(fault)
+    assert len(server.requests) == 1
     (full / "other").unlink()
-    fetch(Downloads(place, http), artifact(server.url))
+    fetch(Downloads(place, http), artifact(server.url, size=None))
     assert place.read_bytes() == DATA
+    assert server.ranges[-1] == f"bytes={have}-"
 
 
 def test_a_missing_folder_is_told(serve, http, tmp_path):
