@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -152,13 +153,13 @@ def test_a_compressed_answer_is_read(
 @pytest.mark.parametrize(
     ("encoding", "body", "problem"),
     [
-        ("gzip", gzip.compress(b" " * (MAX_ANSWER * 100)), "longer than"),
+        ("gzip", gzip.compress(b" " * (MAX_ANSWER + 1)), "longer than"),
         ("gzip", gzip.compress(POLL, mtime=0)[:-12], "cut"),
         ("gzip", b"plain", "not compressed as"),
         ("br", b"plain", "unknown way"),
         ("gzip, gzip", b"plain", "unknown way"),
     ],
-    ids=["bomb", "cut", "lie", "unknown", "twice"],
+    ids=["long", "cut", "lie", "unknown", "twice"],
 )
 def test_a_badly_compressed_answer_is_refused(
     serve: Callable[[Script], str], encoding: str, body: bytes, problem: str, asynchronous: bool
@@ -168,6 +169,18 @@ def test_a_badly_compressed_answer_is_refused(
     with pytest.raises(UnreadableAnswerError, match=problem) as caught:
         poll(url, asynchronous=asynchronous)
     assert len(caught.value.content) <= MAX_ANSWER
+
+
+def test_a_bomb_is_not_unpacked(serve: Callable[[Script], str]) -> None:
+    """400 MiB of blanks in 400 KiB cost no more memory than the bound allows."""
+    bomb = answer(gzip.compress(b" " * (MAX_ANSWER * 100)), "Content-Encoding: gzip")
+    url = serve(lambda connection, _: connection.sendall(bomb))
+    tracemalloc.start()
+    with pytest.raises(UnreadableAnswerError, match="longer than"):
+        poll(url, asynchronous=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * MAX_ANSWER
 
 
 HOSTILE = {

@@ -65,8 +65,8 @@ def test_the_package_is_up_to_date_and_comes_back_byte_for_byte(copy: Path) -> N
         ("- target: $.paths[*][*]\n  description: x\n  update: {tags: []}\n", "changes nothing"),
         ("- target: $.paths\n  update: {}\n", "gives no reason"),
         (
-            "- {target: '$.paths[*][*].requestBody.content', description: x, update: {application/cbor: {}}}\n",
-            "application/cbor",
+            "- {target: '$.paths[*][*].requestBody.content', description: x, update: {text/x: {schema: {}}}}\n",
+            "text/x",
         ),
     ],
 )
