@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 URGENT_FIRST_POLL = 10.0
 #: Seconds until the next poll where the server has certainly something new to say.
 SOON = 1.0
-#: With `once`: an action whose offer is taken back this often can't be done now.
-MAX_GONE = 3
+#: An action that is offered this often although it was told, or taken back each time, gets no haste.
+MAX_ENDS = 3
 
 DONE, FAILED, UNREACHABLE = 0, 1, 2
 
@@ -77,7 +77,7 @@ class Daemon:
         self._failed = False
         self._away = ""
         self._answered: str | None = None
-        self._gone: list[str] = []
+        self._ends: list[str] = []
 
     def poll_now(self) -> None:
         """Cut the current pause short."""
@@ -136,7 +136,7 @@ class Daemon:
         record = self._world.journal.read()
         if record and record.outcome and not record.told and not self._busy:
             await deployment.conclude(record, self._world)
-            self._note_end(success=record.outcome.success)
+            self._note_end(record.action, success=record.outcome.success)
         if record is None and not (poll.deployment or poll.cancel or poll.confirmation):
             # No action of an earlier life is open, so from now on the journal knows all.
             self._world.journal.write(Record(action="", told=True))
@@ -153,7 +153,7 @@ class Daemon:
             self._pursue(poll.deployment)
         answered = poll.cancel is None or poll.cancel.action == self._answered
         self._answered = poll.cancel.action if poll.cancel else None
-        self._idle = answered and (offered is None or self._stuck or self._gone.count(offered) >= MAX_GONE)
+        self._idle = answered and (offered is None or self._stuck or self._ends.count(offered) >= MAX_ENDS)
         if self._work and self._busy:
             with contextlib.suppress(OfferGoneError):
                 await deployment.report(self._work, self._world)
@@ -197,7 +197,7 @@ class Daemon:
 
     def _pursue(self, offer: Offer) -> None:
         """Take up an action, or look again at one that waited."""
-        if self._busy or (self._once and self._gone.count(offer.action) >= MAX_GONE):
+        if self._busy or (self._once and self._ends.count(offer.action) >= MAX_ENDS):
             return
         now = self._world.clock.now()
         if self._work is None or self._work.offer != offer:
@@ -236,16 +236,19 @@ class Daemon:
             log.info("action %s: %s", work.offer.action, gone)
             self._world.server.forget()
             self._work = None
-            self._gone.append(work.offer.action)
-            self._soon = rules.BUSY_PACE
+            self._end(work.offer.action, rules.BUSY_PACE)
         if isinstance(work.verdict, Decided):
-            self._note_end(success=work.verdict.outcome.success)
+            self._note_end(work.offer.action, success=work.verdict.outcome.success)
             self._work = None
 
-    def _note_end(self, *, success: bool) -> None:
+    def _note_end(self, action: str, *, success: bool) -> None:
         self._failed = self._failed or not success
-        self._gone.clear()
-        self._soon = SOON
+        self._end(action, SOON)
+
+    def _end(self, action: str, pause: float) -> None:
+        """An action is over for us; poll soon, unless the server offers it again and again all the same."""
+        self._ends = [*(ended for ended in self._ends if ended == action), action]
+        self._soon = pause if len(self._ends) < MAX_ENDS else None
 
     async def _stop_work(self) -> None:
         task, self._task = self._task, None

@@ -89,6 +89,7 @@ class Work:
     verdict: Verdict | None = None
     said: set[str] = field(factory=set)
     progress: str = ""
+    reached: dict[str, int] = field(factory=dict)
     alive: float = 0.0
     completed_at: float | None = None
     reboot_at: float | None = None
@@ -355,7 +356,8 @@ def _progress(what: str, work: Work, world: World) -> Progress:
 
     def note(done: int, total: int) -> None:
         nonlocal last
-        work.alive = world.clock.now()
+        if done > work.reached.get(what, 0):  # what is only looked at again is no progress
+            work.reached[what], work.alive = done, world.clock.now()
         percent = 100 * done // total if total > 0 else 0
         if percent > last:
             last = percent

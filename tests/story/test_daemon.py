@@ -375,7 +375,7 @@ def test_once_ends_where_an_offer_is_taken_back_again_and_again():
     with days() as life:
         life.troubles["deployment"] = OfferGoneError("404")
         assert life.live(HOUR, once=True) == daemon.DONE
-        assert life.calls.count("deployment") == daemon.MAX_GONE
+        assert life.calls.count("deployment") == daemon.MAX_ENDS
 
 
 # ---------------------------------------------------------------- what is left untold
