@@ -262,7 +262,10 @@ def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdi
     if not _complete(record, system, parts):
         return _again(record)
     same_boot = record.boot_id is None or record.boot_id == boot_id
-    known_bad = target is not None and target.boot_status == "bad" and record.boot_id is None
+    left = target is not None and (
+        target.boot_status == "bad" or (committed(system) and system.primary not in (None, target.name))
+    )
+    known_bad = left and record.boot_id is None  # in an unknown boot: it was tried, or is not to be
     if same_boot and not known_bad:  # row 5
         return Reboot("installed, reboot pending")
     before = record.before.get(system.key(booted))

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The story within the test's own process: real RAUC, a double of hawkBit; for what a row of the rule needs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import double
+from attrs import evolve
+from rig.bundles import Bundle
+from rig.rauc import Board
+
+from hawkbit_rauc import board as machine
+from hawkbit_rauc import ddi
+from hawkbit_rauc.clock import BootClock
+from hawkbit_rauc.dbus import Bus
+from hawkbit_rauc.deployment import Policy, Work, World, deploy
+from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.model import Record
+from hawkbit_rauc.rauc import Pulse, Rauc
+from hawkbit_rauc.rules import Verdict
+
+T = TypeVar("T")
+
+WITNESS = "rauc-mark-good.service"
+
+
+class Inside:
+    """A board under the double; each call is a new start of the program, with the journal as its only memory.
+
+    Args:
+        board: the board.
+        hawkbit: the double, running.
+        witness: whether `WITNESS` is configured to vouch for boots.
+        pulse: when a silent RAUC is given up.
+    """
+
+    def __init__(
+        self, board: Board, hawkbit: double.Hawkbit, *, witness: bool = False, pulse: Pulse | None = None
+    ) -> None:
+        self.board = board
+        self.hawkbit = hawkbit
+        self.target = hawkbit.create_target()
+        self._witness = witness
+        self._pulse = pulse
+        self._state = board.folder / "state"
+        self._state.mkdir(exist_ok=True)
+
+    def offer(self, bundle: Bundle) -> double.Action:
+        """Assign a bundle to the board."""
+        return self.hawkbit.assign(self.target, bundle.path)
+
+    def go(self) -> Verdict:
+        """Take up what the server offers and bring it as far as it can be brought now.
+
+        Raises:
+            PassingError: it can't be brought further now.
+        """
+
+        async def story(world: World) -> Verdict:
+            poll = await world.server.poll()
+            assert poll.deployment is not None, "the server offers nothing"
+            return await deploy(Work(poll.deployment, Record(poll.deployment.action)), world)
+
+        return self.run(story)
+
+    def run(self, story: Callable[[World], Awaitable[T]]) -> T:
+        """Run something with all adapters; nothing may take longer than a minute."""
+
+        async def main() -> T:
+            bus = Bus(self.board.bus.address)
+            server = ddi.connect(
+                self.hawkbit.url,
+                self.target.id,
+                target_token=self.target.token,
+                timeout=10,
+                connect_timeout=5,
+            )
+            witness = machine.unit_witness(bus, WITNESS) if self._witness else None
+            world = World(
+                server,
+                Downloads(self.board.folder / "bundle.raucb", server.http),
+                Rauc(bus, witness=witness, pulse=self._pulse),
+                Journal(self._state, server.identity),
+                machine.Board(bus, self.board.boot_id_file),
+                BootClock(),
+                Policy(),
+            )
+            try:
+                async with asyncio.timeout(60):
+                    return await story(world)
+            finally:
+                server.close()
+                await bus.close()
+
+        return asyncio.run(main())
+
+    def lose_journal(self) -> None:
+        """Take the journal away."""
+        (self._state / "journal.json").unlink()
+
+    def lose_note(self) -> None:
+        """Let the server forget what the history says."""
+        for action in self.target.actions:
+            action.entries[:] = [evolve(entry, messages=()) for entry in action.entries]
+
+    def journal(self, **changes: Any) -> None:
+        """Change what the journal says."""
+
+        async def change(world: World) -> None:
+            record = world.journal.read()
+            assert record is not None
+            world.journal.write(evolve(record, **changes))
+
+        self.run(change)
