@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from double import faults
 from double.wire import Fault
 
@@ -55,7 +55,7 @@ class Case:
     code: int = UNREACHABLE
     end: str = SUCCESS
     setup: Callable[[Any], None] | None = None
-    options: dict[str, Any] = {}  # noqa: RUF012  never changed
+    options: dict[str, Any] = field(factory=dict)
 
     @property
     def canceling(self) -> bool:
