@@ -34,7 +34,8 @@ def test_download_goes_on_where_the_server_went_away(scene: Scene) -> None:
     scene.proxy.restore()
     action.wait_for_message("reboot pending")
     assert scene.board.contains("B", bundle)
-    assert scene.proxy.received < bundle.size * 1.2
+    # A reset throws away what the kernel holds, so the half may be fetched twice, but never the whole.
+    assert scene.proxy.received < bundle.size * 1.6
     assert any(re.search(r"range bytes=[1-9]\d*-", text) for text in action.messages()) or (
         scene.hawkbit.version >= (0, 8)  # does not log ranges
     )
