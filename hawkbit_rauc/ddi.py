@@ -193,8 +193,12 @@ class Hawkbit:
         base = await self._follow(offer, sdk.DeploymentBase, HISTORY)
         if "deployment" not in base.raw:
             raise ServerError(f"{self._place} says nothing about the deployment of action {offer.action}")
+        if links.action_id(base.id) not in (None, offer.action):
+            raise ServerError(
+                f"{self._place} was asked for action {offer.action}, and answers with {base.id}"
+            )
         return Deployment(
-            action=links.action_id(base.id) or offer.action,
+            action=offer.action,
             download=base.deployment.download or "forced",
             update=base.deployment.update or "forced",
             window=base.deployment.maintenance_window,

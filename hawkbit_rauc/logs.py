@@ -11,8 +11,15 @@ from typing import TextIO
 #: sd-daemon(3)'s prefixes.
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
-#: Control characters, shown as escapes: what a server says must not move the cursor or forge lines.
-_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+#: Characters of a line; what servers send may be longer than anybody reads.
+_LONGEST = 1500
+
+
+def _printable(text: str) -> str:
+    """Escape what is not printable: what a server says must not move the cursor or forge lines."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class _Lines(logging.Formatter):
@@ -24,7 +31,9 @@ class _Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = " | ".join(line for line in super().format(record).splitlines() if line.strip())
-        text = text.translate(_CONTROLS)
+        text = _printable(text)
+        if len(text) > _LONGEST and not record.exc_info:
+            text = text[: _LONGEST - 1] + "…"
         if not self._journald:
             return text
         priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
@@ -49,7 +58,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         elif self._bar:
             filled = "#" * (percent * 30 // 100)
             self._unfinished = percent < 100  # noqa: PLR2004  per cent
-            text = record.getMessage().translate(_CONTROLS)
+            text = _printable(record.getMessage())
             self._write(f"\r{text:<40} [{filled:<30}]" + "\n" * (not self._unfinished), record)
         else:
             tenth, self._tenth = self._tenth, percent // 10

@@ -28,7 +28,7 @@ from hawkbit_rauc.model import Slot, System
 
 BUNDLE = bytes(range(256)) * 1000
 #: Real seconds in which everything ends, whatever a server does.
-BOUND = 8.0
+BOUND = 15.0
 ONCE_TIMEOUT = 30.0
 
 
