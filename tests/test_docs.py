@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from double import Hawkbit
 
 from hawkbit_rauc.cli import main
 from hawkbit_rauc.config import parse
+from hawkbit_testing import Hawkbit
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]

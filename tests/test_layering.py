@@ -47,7 +47,7 @@ DOORS = {
 }
 
 #: What waits by the clock on purpose: polling of outside programs, a server that is slow when told to.
-MAY_SLEEP = {"rig/process.py", "rig/demo.py", "double/faults.py"}
+MAY_SLEEP = {"rig/process.py", "rig/demo.py"}
 
 
 def modules() -> dict[str, ast.Module]:

@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import double
 import pytest
 from ddi.place import Site
+
+import hawkbit_testing
 
 
 @pytest.fixture(params=["double 0.3", "real", "double 1.1"])
@@ -17,7 +18,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         if request.param == "real":
             server = request.getfixturevalue("hawkbit")
         else:
-            server = stack.enter_context(double.Hawkbit(request.param.split()[1]))
+            server = stack.enter_context(hawkbit_testing.Hawkbit(request.param.split()[1]))
         site = Site(server)
         stack.callback(site.http.close)
         yield site
@@ -25,9 +26,9 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
 
 
 @pytest.fixture
-def hawkbit_double() -> Iterator[double.Hawkbit]:
+def hawkbit_double() -> Iterator[hawkbit_testing.Hawkbit]:
     """A double of the newest version."""
-    with double.Hawkbit() as server:
+    with hawkbit_testing.Hawkbit() as server:
         yield server
 
 

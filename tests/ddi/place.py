@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A server with a target, spoken to in plain HTTP: what stands on the wire, without our own client."""
 
-import double
 import httpx
 from attrs import define, field
-from double.state import Quirks
+
+import hawkbit_testing
+from hawkbit_testing.state import Quirks
 
 
 @define
 class Site:
     """A server with a target of its own, spoken to in plain HTTP as that target."""
 
-    server: double.Hawkbit
-    target: double.Target = field(init=False)
+    server: hawkbit_testing.Hawkbit
+    target: hawkbit_testing.Target = field(init=False)
     http: httpx.Client = field(init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -11,14 +11,14 @@ from contextlib import closing
 
 import pytest
 from attrs import evolve
-from double import Hawkbit as Double
-from double import Target, faults
-from double.state import Limits
 from rig.nginx import tls_keys
 
 from hawkbit_rauc.ddi import Hawkbit, connect
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError, PassingError, ServerError
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Identity, Offer, Poll, Told
+from hawkbit_testing import Hawkbit as Double
+from hawkbit_testing import Target, faults
+from hawkbit_testing.state import Limits
 
 TOKEN = "a-token-that-must-not-leak"
 

@@ -4,11 +4,11 @@
 import re
 
 import pytest
-from double.bodies import MARKUP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hawkbit_rauc.details import LONGEST_PLAIN, LONGEST_TEXT, MOST_BYTES, MOST_TEXTS, fit, plain
+from hawkbit_testing.bodies import MARKUP
 
 words = st.text(st.characters(codec=None), max_size=1500)
 tricky = st.sampled_from(

@@ -4,10 +4,11 @@
 import hashlib
 from urllib.parse import urlsplit
 
-import double
 import httpx
 import pytest
 from ddi.place import Site
+
+import hawkbit_testing
 
 CONTENT = bytes(range(256)) * 40
 CLOSED_WINDOW = ("0 0 3 1 1 ? 2099", "01:00:00", "+00:00")
@@ -75,7 +76,7 @@ def test_a_gateway_token_registers_controllers_by_their_first_poll(site: Site) -
     other = f"{site.base}-new"
     headers = {"Authorization": "GatewayToken shared"}
     server = site.server
-    if isinstance(server, double.Hawkbit):
+    if isinstance(server, hawkbit_testing.Hawkbit):
         server.gateway_token = "shared"
     else:
         server.configure("authentication.gatewaytoken.enabled", True)
@@ -86,8 +87,8 @@ def test_a_gateway_token_registers_controllers_by_their_first_poll(site: Site) -
         assert set(httpx.get(other, headers=headers).json()["_links"]) == {"configData"}
         assert httpx.put(f"{other}/configData", json=data, headers=headers).status_code == 200
     finally:
-        server.delete_target(double.Target(f"{site.target.id}-new", ""))
-        if not isinstance(server, double.Hawkbit):
+        server.delete_target(hawkbit_testing.Target(f"{site.target.id}-new", ""))
+        if not isinstance(server, hawkbit_testing.Hawkbit):
             server.configure("authentication.gatewaytoken.enabled", False)
 
 
@@ -173,7 +174,7 @@ def test_the_type_of_an_action_says_how_urgent_it_is(site: Site, kind, more, dow
 
 def test_outside_its_window_an_action_is_downloaded_only(site: Site) -> None:
     """A closed maintenance window makes the update `skip` and is told."""
-    window = "unavailable" if isinstance(site.server, double.Hawkbit) else CLOSED_WINDOW
+    window = "unavailable" if isinstance(site.server, hawkbit_testing.Hawkbit) else CLOSED_WINDOW
     site.assign(window=window)
     told = site.get(site.links()["deploymentBase"]).json()["deployment"]
     assert (told["download"], told["update"], told["maintenanceWindow"]) == ("forced", "skip", "unavailable")

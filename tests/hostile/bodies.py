@@ -6,10 +6,11 @@ import gzip
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from double import faults
-from double.wire import Fault
 from hostile.corpus import ARTIFACT, CANCEL, DEPLOYMENT, POLL
 from hostile.ground import BUNDLE
+
+from hawkbit_testing import faults
+from hawkbit_testing.wire import Fault
 
 JSON = {"Content-Type": "application/json"}
 OCTETS = {"Content-Type": "application/octet-stream"}

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import field, frozen
-from double import faults
-from double.wire import Fault
+
+from hawkbit_testing import faults
+from hawkbit_testing.wire import Fault
 
 OWN = "/DEFAULT/controller/v1/[^/?]+"
 #: The operations that the daemon uses, as "METHOD /path".

@@ -17,14 +17,14 @@ from time import monotonic
 from typing import Any
 
 from attrs import define, evolve, field
-from double import Answer, Hawkbit, Request
-from double.wire import Web
 
 from hawkbit_rauc import ddi, deployment, logs
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Slot, System
+from hawkbit_testing import Answer, Hawkbit, Request
+from hawkbit_testing.wire import Web
 
 BUNDLE = bytes(range(256)) * 1000
 #: Real seconds in which everything ends, whatever a server does.

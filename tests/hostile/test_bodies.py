@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from double import faults
-from double.wire import Fault
 from hostile import bodies
 from hostile.corpus import CANCEL, DEPLOYMENT, POLL
 from hostile.ground import BUNDLE, Ground, ground
+
+from hawkbit_testing import faults
+from hawkbit_testing.wire import Fault
 
 Case = tuple[str, str, Callable[[], Fault]]
 

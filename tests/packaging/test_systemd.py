@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from container import UNIT, Container
-from double import Hawkbit
-from double.state import Target
 from rig import bundles
 from rig.process import wait_until
+
+from hawkbit_testing import Hawkbit
+from hawkbit_testing.state import Target
 
 CONFIG = "/etc/hawkbit-rauc/config.conf"
 

@@ -5,11 +5,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import double
 from attrs import evolve
 from rig.bundles import Bundle
 from rig.rauc import Board
 
+import hawkbit_testing
 from hawkbit_rauc import board as machine
 from hawkbit_rauc import ddi
 from hawkbit_rauc.clock import BootClock
@@ -37,7 +37,12 @@ class Inside:
     """
 
     def __init__(
-        self, board: Board, hawkbit: double.Hawkbit, *, witness: bool = False, pulse: Pulse | None = None
+        self,
+        board: Board,
+        hawkbit: hawkbit_testing.Hawkbit,
+        *,
+        witness: bool = False,
+        pulse: Pulse | None = None,
     ) -> None:
         self.board = board
         self.hawkbit = hawkbit
@@ -47,7 +52,7 @@ class Inside:
         self._state = board.folder / "state"
         self._state.mkdir(exist_ok=True)
 
-    def offer(self, bundle: Bundle) -> double.Action:
+    def offer(self, bundle: Bundle) -> hawkbit_testing.Action:
         """Assign a bundle to the board."""
         return self.hawkbit.assign(self.target, bundle.path)
 

@@ -5,11 +5,12 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 
-import double
 import pytest
 from rig.process import Process
 from rig.rauc import Board
 from rig.run import configuration, daemon
+
+import hawkbit_testing
 
 #: The 50 lives that are cut short, one to three times each; a seed alone makes one again.
 SEEDS = range(50)
@@ -17,7 +18,7 @@ SEEDS = range(50)
 WITHIN = 1.6
 
 
-def kill_somewhere(process: Process, action: double.Action, chance: random.Random) -> None:
+def kill_somewhere(process: Process, action: hawkbit_testing.Action, chance: random.Random) -> None:
     """Kill the program after a random time, unless all is over before."""
     with suppress(TimeoutError):
         action.wait(chance.uniform(0.05, WITHIN))
@@ -33,7 +34,7 @@ def test_killed_at_random_instants_it_ends_in_the_truth(seed: int, new_board: Ca
         rauc=version, bootloader=chance.choice(["grub", "uboot", "none"][: 2 if fallback else 3])
     )
     kills = chance.randint(1, 3)
-    with double.Hawkbit("1.1", sleep="00:00:01") as hawkbit:
+    with hawkbit_testing.Hawkbit("1.1", sleep="00:00:01") as hawkbit:
         target = hawkbit.create_target()
         bundle = board.bundle("2.0.0", size=8 << 20)
         file = configuration(

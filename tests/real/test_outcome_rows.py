@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import double
 import pytest
 from inside import WITNESS, Inside
 from rig.rauc import Board
 from rig.systemd import Systemd
 
+import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
 from hawkbit_rauc.rules import Decided, Reboot, Verdict, Wait
 
@@ -27,7 +27,7 @@ pytestmark = [
 class Rows(Inside):
     """A board whose boots are committed by `commit`, whatever its boot loader."""
 
-    def __init__(self, board: Board, hawkbit: double.Hawkbit, systemd: Systemd) -> None:
+    def __init__(self, board: Board, hawkbit: hawkbit_testing.Hawkbit, systemd: Systemd) -> None:
         self.loader = board.boot_loader.kind
         super().__init__(board, hawkbit, witness=self.loader == "uboot")
         self._systemd = systemd
@@ -62,7 +62,7 @@ class Rows(Inside):
         self.board._new_boot()
         self.board.start()
 
-    def installed(self, **options: Any) -> double.Action:
+    def installed(self, **options: Any) -> hawkbit_testing.Action:
         """Install a bundle, up to the pending reboot."""
         action = self.offer(self.board.bundle("2.0.0", **options))
         assert isinstance(self.go(), Reboot)
@@ -88,7 +88,7 @@ class Rows(Inside):
 def rows(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
     """A board that RAUC activates what it installs on."""
     board = new_board(rauc=version, bootloader=loader)
-    with double.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
+    with hawkbit_testing.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
         yield Rows(board, hawkbit, systemd)
 
 
@@ -96,18 +96,18 @@ def rows(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
 def manual(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
     """A board where somebody has to activate what RAUC installed."""
     board = new_board(rauc=version, bootloader=loader, system="activate-installed=false")
-    with double.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
+    with hawkbit_testing.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
         yield Rows(board, hawkbit, systemd)
 
 
-def success(verdict: Verdict, action: double.Action) -> bool:
+def success(verdict: Verdict, action: hawkbit_testing.Action) -> bool:
     """Whether an action ended well; it must have ended, and the server must know it."""
     assert isinstance(verdict, Decided), verdict
     assert action.outcome() == ("finished" if verdict.outcome.success else "error")
     return verdict.outcome.success
 
 
-def why(action: double.Action) -> str:
+def why(action: hawkbit_testing.Action) -> str:
     """What the last entry says."""
     return " ".join(action.history()[-1].messages)
 

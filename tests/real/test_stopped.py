@@ -4,11 +4,11 @@
 import threading
 from collections.abc import Callable, Iterator
 
-import double
 import pytest
 from inside import Inside
 from rig.rauc import INSTALLER, Board
 
+import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
 from hawkbit_rauc.rauc import Pulse
 from hawkbit_rauc.rules import Decided, Reboot
@@ -21,7 +21,7 @@ IMPATIENT = Pulse(every=0.1, timeout=0.2, misses=2)
 def inside(new_board: Callable[..., Board], version: str) -> Iterator[Inside]:
     """A board under the double."""
     board = new_board(rauc=version)
-    with double.Hawkbit("0.3") as hawkbit:
+    with hawkbit_testing.Hawkbit("0.3") as hawkbit:
         yield Inside(board, hawkbit, pulse=IMPATIENT)
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import double
 import pytest
 from attrs import evolve
 from rig.rauc import Board
 from rig.run import configuration
 
+import hawkbit_testing
 from hawkbit_rauc import check
 from hawkbit_rauc.config import load
 from hawkbit_rauc.errors import RaucError
@@ -37,8 +37,8 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hawkbit() -> Iterator[double.Hawkbit]:
-    with double.Hawkbit() as server:
+def hawkbit() -> Iterator[hawkbit_testing.Hawkbit]:
+    with hawkbit_testing.Hawkbit() as server:
         yield server
 
 
@@ -70,7 +70,7 @@ def told(look, *arguments) -> list[str]:
 # ---------------------------------------------------------------- all of it
 
 
-def test_all_well(board: Board, hawkbit: double.Hawkbit, tmp_path, capsys, monkeypatch):
+def test_all_well(board: Board, hawkbit: hawkbit_testing.Hawkbit, tmp_path, capsys, monkeypatch):
     """A real RAUC, a server that knows us, room on the disk: only ok and notes, and 0."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", board.bus.address)
     target = hawkbit.create_target()

@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import double
 import pytest
 from rig.run import configuration
 
+import hawkbit_testing
 from hawkbit_rauc import cli
 
 
@@ -40,8 +40,8 @@ def silent() -> Iterator[str]:
 
 
 @pytest.fixture
-def hawkbit() -> Iterator[double.Hawkbit]:
-    with double.Hawkbit() as server:
+def hawkbit() -> Iterator[hawkbit_testing.Hawkbit]:
+    with hawkbit_testing.Hawkbit() as server:
         yield server
 
 

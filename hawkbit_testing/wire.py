@@ -136,7 +136,7 @@ class Web:
 
         Args:
             match: regular expression found in "METHOD /path?query".
-            fault: what happens, see `double.faults`.
+            fault: what happens, see `hawkbit_testing.faults`.
             times: how often, None for always.
         """
         with self.changed:
@@ -215,7 +215,7 @@ class _Connection(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         scheme = "https" if self.server.context else "http"
         base = f"{scheme}://{self.headers.get('Host')}"
-        request = Request(self.command, self.path, cast("Message", self.headers), body, base)
+        request = Request(self.command, self.path, self.headers, body, base)
         self._send(self.server.web.answer(request))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _do  # noqa: N815  the base class's names

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from double import artifacts
-from double.bodies import handling, read_feedback
-from double.state import Action, Limits, Module, Quirks, Refusal, Report, Target
-from double.wire import Answer, Request
+from hawkbit_testing import artifacts
+from hawkbit_testing.bodies import handling, read_feedback
+from hawkbit_testing.state import Action, Limits, Module, Quirks, Refusal, Report, Target
+from hawkbit_testing.wire import Answer, Request
 
 ROUTES = (
     ("GET", "", "poll"),

@@ -14,9 +14,9 @@ are those of the version asked for (0.3 to 1.1) and are held to the real server 
 `tests/ddi/test_same_as_real.py`.
 """
 
-from double import faults
-from double.hawkbit import Hawkbit
-from double.state import Action, Entry, Target
-from double.wire import Answer, Request
+from hawkbit_testing import faults
+from hawkbit_testing.hawkbit import Hawkbit
+from hawkbit_testing.state import Action, Entry, Target
+from hawkbit_testing.wire import Answer, Request
 
 __all__ = ["Action", "Answer", "Entry", "Hawkbit", "Request", "Target", "faults"]

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from attrs import define, evolve, field
 
-from double.wire import Answer, Fault, Handle, Request
+from hawkbit_testing.wire import Answer, Fault, Handle, Request
 
 
 def answer(status: int = 200, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:

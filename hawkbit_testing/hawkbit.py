@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from double import ddi
-from double.state import Action, ActionType, File, Limits, Module, Quirks, Refusal, Target
-from double.wire import Answer, Exchange, Fault, Request, Web
+from hawkbit_testing import ddi
+from hawkbit_testing.state import Action, ActionType, File, Limits, Module, Quirks, Refusal, Target
+from hawkbit_testing.wire import Answer, Exchange, Fault, Request, Web
 
 Files = dict[str, bytes | Path]
 
@@ -91,7 +91,7 @@ class Hawkbit:
         self.web.up()
 
     def fault(self, match: str, fault: Fault, times: int | None = 1) -> None:
-        """Let something of `double.faults` go wrong with requests whose "METHOD /path?query" matches `match`.
+        """Let something of `hawkbit_testing.faults` go wrong with requests whose "METHOD /path?query" matches `match`.
 
         Args:
             match: regular expression.

@@ -5,7 +5,7 @@ import re
 from typing import Any
 from urllib.parse import quote_plus
 
-from double.state import Action, File, Module, Quirks, Refusal, Report
+from hawkbit_testing.state import Action, File, Module, Quirks, Refusal, Report
 
 EXECUTIONS = {
     "closed",

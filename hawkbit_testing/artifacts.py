@@ -4,8 +4,8 @@
 import re
 from email.utils import formatdate, parsedate_to_datetime
 
-from double.state import File, Quirks, Refusal
-from double.wire import Answer, Request
+from hawkbit_testing.state import File, Quirks, Refusal
+from hawkbit_testing.wire import Answer, Request
 
 RANGES = re.compile(r"bytes=(\d*-\d*)(,\d*-\d*)*")
 BOUNDARY = "THIS_STRING_SEPARATES_MULTIPART"
