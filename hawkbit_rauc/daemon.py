@@ -207,7 +207,7 @@ class Daemon:
             self._since = now
         elif self._stuck and self._once:
             return
-        self._work.alive = now
+        self._work.alive = self._work.counted_to = now
         self._task = asyncio.create_task(self._bring_forward(self._work))
 
     async def _bring_forward(self, work: Work) -> None:

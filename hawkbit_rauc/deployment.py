@@ -39,6 +39,8 @@ FEEDBACK_GRACE = 120.0
 #: Seconds after which a reboot that did not happen is asked for again; twice at most in one boot.
 REBOOT_GRACE = 300.0
 MAX_REBOOT_REQUESTS = 2
+#: Seconds of a single try that count as trouble at most: a board that slept was in none.
+LONGEST_TRY = 3600.0
 #: Entries in an action's history that are ours, the final one aside (hawkBit's quota is 1,000).
 MAX_ENTRIES = 50
 
@@ -91,6 +93,8 @@ class Work:
     progress: str = ""
     reached: dict[str, int] = field(factory=dict)
     alive: float = 0.0
+    moved_at: float = 0.0
+    counted_to: float = 0.0
     completed_at: float | None = None
     reboot_at: float | None = None
     reboot_requests: int = 0
@@ -323,20 +327,29 @@ async def put_off(error: PassingError, pause: float, work: Work, world: World) -
         world: what it takes.
 
     Raises:
-        DeploymentError: `give_up_after` has passed. Not once an installation was begun: how that
-            ended has to be seen first.
+        DeploymentError: nothing has moved for `give_up_after`. Not once an installation was begun:
+            how that ended has to be seen first.
         OfferGoneError: the action is closed.
     """
     log.warning("action %s: %s; trying again in %.1f s", work.offer.action, error, pause)
     record = work.record
     if record.attempt <= record.series and not record.outcome:
-        trying = record.trying + pause
+        trying = _trying(pause, work, world)
         if trying > world.policy.give_up_after:
             raise DeploymentError(f"gave up after {trying / 3600:.0f} h: {error}")
         work.record = evolve(record, trying=trying)
-        if trying // 600 > record.trying // 600:
+        if trying // 600 != record.trying // 600:
             _keep(work.record, work, world)
     await _say(f"put off: {error}", work, world)
+
+
+def _trying(pause: float, work: Work, world: World) -> float:
+    """Add the last try and the pause before it to the time of troubles; bytes that arrived end that time."""
+    now = world.clock.now()
+    since, work.counted_to = work.counted_to, now
+    if work.moved_at > since:
+        return now - work.moved_at
+    return work.record.trying + min(now - since, LONGEST_TRY + pause)
 
 
 async def give_up(error: DeploymentError, work: Work, world: World) -> Verdict:
@@ -357,7 +370,8 @@ def _progress(what: str, work: Work, world: World) -> Progress:
     def note(done: int, total: int) -> None:
         nonlocal last
         if done > work.reached.get(what, 0):  # what is only looked at again is no progress
-            work.reached[what], work.alive = done, world.clock.now()
+            work.reached[what] = done
+            work.alive = work.moved_at = world.clock.now()
         percent = 100 * done // total if total > 0 else 0
         if percent > last:
             last = percent

@@ -284,7 +284,7 @@ class Record:
         image_sha256: what RAUC stored for the target slot after our installation.
         reboots: boots since that came up in the old slot although the new one was primary.
         mismatches: downloads with a wrong hash or size.
-        trying: seconds spent on passing troubles.
+        trying: seconds of passing troubles in which nothing moved.
         undoing: a cancelation was accepted after the installation and is being carried out.
         outcome: decided, to be told.
         told: the server has it, or does not want it.

@@ -26,6 +26,8 @@ class Days(Life):
         troubles: errors by the port method that raises them for as long as they stand here.
         asks: what the deployments say beyond the universe's own, such as `update="skip"`.
         polls: when the server was polled, and `reboots` when a reboot was asked for (it does not come).
+        slow_fetch: seconds that each fetch takes before its trouble.
+        moves: whether each fetch brings something before its trouble.
         identifies: whether polls ask for attributes; `confirms`: for a confirmation.
         acts: what happens at a time (seconds since the start).
     """
@@ -37,6 +39,8 @@ class Days(Life):
     reboots: list[float] = field(factory=list)
     fetches: list[float] = field(factory=list)
     identified: list[dict[str, str]] = field(factory=list)
+    slow_fetch: float = 0.0
+    moves: bool = False
     identifies: bool = False
     confirms: bool = False
     acts: list[tuple[float, Callable[[], object]]] = field(factory=list)
@@ -86,6 +90,9 @@ class Days(Life):
 
     async def fetch(self, artifact, progress):
         self.fetches.append(self.now() - self.start)
+        await asyncio.sleep(self.slow_fetch)
+        if self.moves:
+            progress(len(self.fetches), 10**6)
         self._meets("fetch")
         return await super().fetch(artifact, progress)
 

@@ -57,6 +57,28 @@ def test_restarts_do_not_start_the_day_anew():
         assert life.final().finished is Finished.FAILURE
 
 
+def test_link_that_drops_for_ever_gets_there_as_long_as_something_arrives():
+    """Only time in which nothing moves counts."""
+    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+        life.troubles["fetch"] = DownloadError("the connection was cut")
+        life.moves = True
+        life.live(20 * HOUR)
+        assert life.final() is None
+        life.moves = False
+        life.acts.clear()
+        life.live(5 * HOUR)
+        assert life.final().details == ("gave up after 4 h: the connection was cut",)
+
+
+def test_slow_tries_count_as_well_as_the_pauses_between_them():
+    """A server that takes an hour for each refusal is given up as soon as one that refuses at once."""
+    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+        life.troubles["fetch"] = DownloadError("no answer")
+        life.slow_fetch = 30 * MINUTE
+        life.live(6 * HOUR)
+        assert life.final() is not None
+
+
 def test_waiting_does_not_count():
     """A week outside of the window, then a trouble: it has its whole day."""
     with days() as life:
