@@ -72,6 +72,10 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     policy = Policy(
         report_installed=config.report_success == "installed",
         reboot=config.post_update_reboot,
+        ask=config.soft == "ask",
+        confirmation=config.confirmation,
+        auto_confirmation={"on": True, "off": False}.get(config.auto_confirmation),
+        keep_for=config.keep_downloaded,
         give_up_after=config.give_up_after,
     )
     journal = Journal(state_folder(), server.identity)

@@ -37,8 +37,8 @@ class Config:
         origin: the same without the prefix, in lower case.
         bundle_download_location: absolute path of the bundle's file.
         download_origins: further origins, written as `origin`, that may get credentials.
-        connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after: seconds;
-            all but first_poll_within are above 0.
+        connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after,
+            keep_downloaded: seconds; all but first_poll_within are above 0.
         low_speed_time: seconds below low_speed_rate (bytes a second) that end a download; 0: never.
         download_speed_limit: bytes a second, 0 without limit.
         log_level: a level of `logging`.
@@ -71,6 +71,10 @@ class Config:
     first_poll_within: int = 60
     once_timeout: int = 30
     give_up_after: int = _DAY
+    soft: str = "install"
+    keep_downloaded: int = 30 * _DAY
+    confirmation: str = "ask"
+    auto_confirmation: str = "leave"
     report_success: str = "booted"
     commit_witness: str | None = None
     post_update_reboot: bool = False
@@ -207,6 +211,10 @@ def _build(
         first_poll_within=settings.number("first_poll_within", 60, high=_DAY),
         once_timeout=settings.number("once_timeout", 30, low=1),
         give_up_after=settings.number("give_up_after", _DAY, low=1, high=366 * _DAY),
+        soft=settings.choice("soft", ("install", "ask")),
+        keep_downloaded=settings.number("keep_downloaded", 30 * _DAY, low=1, high=366 * _DAY),
+        confirmation=settings.choice("confirmation", ("ask", "allow", "deny")),
+        auto_confirmation=settings.choice("auto_confirmation", ("leave", "on", "off")),
         report_success=settings.choice("report_success", ("booted", "installed")),
         commit_witness=settings.unit("commit_witness"),
         post_update_reboot=settings.boolean("post_update_reboot", default=False),

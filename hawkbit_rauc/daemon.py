@@ -13,11 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from hawkbit_rauc import cancelation, deployment, retry, rules
+from hawkbit_rauc import cancelation, confirmation, deployment, retry, rules
 from hawkbit_rauc.deployment import Stage, Work, World
-from hawkbit_rauc.errors import DeploymentError, OfferGoneError, PassingError
-from hawkbit_rauc.model import Offer, Poll, Record
-from hawkbit_rauc.rules import Decided
+from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
+from hawkbit_rauc.model import Consent, Offer, Poll, Record
+from hawkbit_rauc.rules import Decided, Downloaded
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,9 @@ class Daemon:
         self._interval: float | None = None
         self._work: Work | None = None
         self._unbooted: Work | None = None
+        self._downloaded: Offer | None = None
+        self._waiting: Offer | None = None
+        self._automatic = False
         self._task: asyncio.Task[None] | None = None
         self._since = 0.0
         self._alive = world.clock.now()
@@ -82,6 +85,38 @@ class Daemon:
     def poll_now(self) -> None:
         """Cut the current pause short."""
         self._wake.set()
+
+    async def answer(self, action: str | None, *, given: bool, message: str = "") -> str:
+        """Give consent to the action that waits for it, or refuse it.
+
+        Args:
+            action: its id; None for the one that waits.
+            given: whether it may start.
+            message: why, for the action's history.
+
+        Returns:
+            The action's id.
+
+        Raises:
+            NothingWaitsError: nothing waits, or another action.
+            OfferGoneError: the server does not want the answer any more.
+            PassingError: the server could not be told.
+        """
+        soft = self._work if self._work and self._work.verdict == rules.CONSENT else None
+        waiting = self._waiting or (soft and soft.offer)
+        if waiting is None:
+            raise NothingWaitsError("no action waits for consent")
+        if action not in (None, waiting.action):
+            raise NothingWaitsError(
+                f"action {action} does not wait for consent, action {waiting.action} does"
+            )
+        words = message or ("confirmed" if given else "denied") + " on the board"
+        if self._waiting:
+            await confirmation.tell(Consent(waiting.action, given=given, details=(words,)), self._world)
+        elif soft:
+            await deployment.answer(soft, self._world, given=given, words=words)
+        self.poll_now()
+        return waiting.action
 
     async def run(self, *, once: bool = False) -> int:
         """Work until cancelled or, with `once`, until the server offers nothing that can be done now.
@@ -137,15 +172,16 @@ class Daemon:
         if record and record.outcome and not record.told and not self._busy:
             await deployment.conclude(record, self._world)
             self._note_end(record.action, success=record.outcome.success)
-        if record is None and not (poll.deployment or poll.cancel or poll.confirmation):
-            # No action of an earlier life is open, so from now on the journal knows all.
-            self._world.journal.write(Record(action="", told=True))
+        if not (poll.deployment or poll.cancel or poll.confirmation or self._work):
+            if record is None:
+                # No action of an earlier life is open, so from now on the journal knows all.
+                self._world.journal.write(Record(action="", told=True))
+            deployment.tidy(record, self._world)
         if poll.identify:
             await self._world.server.identify(self._attributes())
         if poll.cancel:
             await self._cancel(poll.cancel)
-        if poll.confirmation:
-            log.info("action %s waits for a confirmation at the server", poll.confirmation.action)
+        await self._confirm(poll)
         offered = poll.deployment.action if poll.deployment else None
         if self._work and self._work.offer.action != offered and await self._let_go():
             self._work = None
@@ -153,12 +189,27 @@ class Daemon:
             self._pursue(poll.deployment)
         answered = poll.cancel is None or poll.cancel.action == self._answered
         self._answered = poll.cancel.action if poll.cancel else None
-        self._idle = answered and (offered is None or self._stuck or self._ends.count(offered) >= MAX_ENDS)
+        ended = poll.deployment == self._downloaded or self._ends.count(offered or "") >= MAX_ENDS
+        self._idle = answered and (offered is None or self._stuck or ended)
         if self._work and self._busy:
             with contextlib.suppress(OfferGoneError):
                 await deployment.report(self._work, self._world)
         else:
             self._alive = self._world.clock.now()
+
+    async def _confirm(self, poll: Poll) -> None:
+        """Answer what waits for consent, once for each offer."""
+        if not self._automatic:
+            if (on := self._world.policy.auto_confirmation) is not None:
+                await self._world.server.confirm_automatically(on=on)
+            self._automatic = True
+        if poll.confirmation and poll.confirmation != self._waiting:
+            try:
+                await confirmation.answer(poll.confirmation, self._world)
+            except OfferGoneError:
+                self._world.server.forget()
+                return
+        self._waiting = poll.confirmation
 
     async def _cancel(self, offer: Offer) -> None:
         try:
@@ -197,7 +248,9 @@ class Daemon:
 
     def _pursue(self, offer: Offer) -> None:
         """Take up an action, or look again at one that waited."""
-        if self._busy or (self._once and self._ends.count(offer.action) >= MAX_ENDS):
+        if self._busy or offer == self._downloaded:
+            return
+        if self._once and self._ends.count(offer.action) >= MAX_ENDS:
             return
         now = self._world.clock.now()
         if self._work is None or self._work.offer != offer:
@@ -237,7 +290,11 @@ class Daemon:
             self._world.server.forget()
             self._work = None
             self._end(work.offer.action, rules.BUSY_PACE)
-        if isinstance(work.verdict, Decided):
+        if isinstance(work.verdict, Downloaded):
+            self._downloaded = work.offer
+            self._note_end(work.offer.action, success=True)
+            self._work = None
+        elif isinstance(work.verdict, Decided):
             self._note_end(work.offer.action, success=work.verdict.outcome.success)
             self._work = None
 

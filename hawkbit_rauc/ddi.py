@@ -19,7 +19,18 @@ import httpx
 
 from hawkbit_rauc import details, interval, links, trouble
 from hawkbit_rauc.errors import CredentialsError, HawkbitRaucError, OfferGoneError, ServerError
-from hawkbit_rauc.model import Artifact, Chunk, Deployment, Execution, Feedback, Identity, Offer, Poll, Told
+from hawkbit_rauc.model import (
+    Artifact,
+    Chunk,
+    Consent,
+    Deployment,
+    Execution,
+    Feedback,
+    Identity,
+    Offer,
+    Poll,
+    Told,
+)
 from hawkbit_rauc.origin import origin_of
 from hawkbit_rauc.threads import in_thread
 
@@ -242,6 +253,55 @@ class Hawkbit:
         finally:
             abandoned.set()
         return Told.ACCEPTED
+
+    async def confirmation(self, offer: Offer) -> tuple[str, ...]:
+        """Read the history of an action that waits for consent (DDI confirmationBase), newest first.
+
+        Raises:
+            OfferGoneError: it does not wait (any more).
+            ServerError: no readable answer, or a refusal.
+        """
+        base = await self._follow(offer, sdk.ConfirmationBaseAction, HISTORY)
+        return tuple(base.action_history.messages)
+
+    async def consent(self, consent: Consent) -> None:
+        """Give consent to an action, or refuse it, which does not end it (DDI confirmation feedback).
+
+        Raises:
+            OfferGoneError: it does not wait (any more): 404, 410.
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.ConfirmationFeedback(
+            confirmation="confirmed" if consent.given else "denied",
+            details=details.fit(consent.details, self._secrets),
+        )
+        post = sdk.post_confirmation_feedback.sync
+        try:
+            await in_thread(post, consent.action, client=self._client, body=body)
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 410):
+                raise OfferGoneError(f"action {consent.action} does not wait for consent") from error
+            raise self._error(error) from error
+
+    async def confirm_automatically(self, *, on: bool) -> None:
+        """Have the server ask for no consent, or again for each (DDI activateAutoConfirm, since hawkBit 0.5).
+
+        Raises:
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.ActivateAutoConfirm(initiator="hawkbit-rauc", remark="auto_confirmation = on")
+        try:
+            if on:
+                await in_thread(sdk.activate_auto_confirm.sync, client=self._client, body=body)
+            else:
+                await in_thread(sdk.deactivate_auto_confirm.sync, client=self._client)
+        except sdk.ConflictError:
+            return  # it is on already
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 405):
+                log.warning("this server knows no automatic confirmation, so auto_confirmation does nothing")
+                return
+            raise self._error(error) from error
 
     async def identify(self, attributes: Mapping[str, str]) -> None:
         """Send the controller's attributes (DDI configData), merged with what the server has.

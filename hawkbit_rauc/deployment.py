@@ -15,7 +15,14 @@ from pathlib import Path
 from attrs import define, evolve, field, frozen
 
 from hawkbit_rauc import notes, rules
-from hawkbit_rauc.errors import DeploymentError, MismatchError, OfferGoneError, PassingError, RaucBusyError
+from hawkbit_rauc.errors import (
+    DeploymentError,
+    MismatchError,
+    OfferGoneError,
+    PassingError,
+    RaucBusyError,
+    ServerError,
+)
 from hawkbit_rauc.model import (
     Artifact,
     Deployment,
@@ -28,7 +35,7 @@ from hawkbit_rauc.model import (
     Told,
 )
 from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server
-from hawkbit_rauc.rules import Decided, Install, Reboot, Verdict, Wait
+from hawkbit_rauc.rules import Decided, Downloaded, Install, Reboot, Verdict, Wait
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +59,19 @@ class Policy:
     Attributes:
         report_installed: success is told at the installation, not after the boot.
         reboot: we ask for the reboot.
+        ask: what the server does not force (soft actions) waits for consent on the board.
+        confirmation: "allow" or "deny" answers at once what the server wants consent to, "ask" leaves it to somebody.
+        auto_confirmation: switch it on or off at the server; None leaves it.
+        keep_for: seconds that a bundle stays that was to be downloaded only.
         give_up_after: seconds of passing troubles before an action is closed as failed.
     """
 
     report_installed: bool = False
     reboot: bool = False
+    ask: bool = False
+    confirmation: str = "ask"
+    auto_confirmation: bool | None = None
+    keep_for: float = 30 * 86400.0
     give_up_after: float = 86400.0
 
 
@@ -88,6 +103,7 @@ class Work:
     record: Record
     stage: Stage = Stage.FETCHING
     deployment: Deployment | None = None
+    fetched: Artifact | None = None
     verdict: Verdict | None = None
     said: set[str] = field(factory=set)
     progress: str = ""
@@ -135,9 +151,16 @@ async def deploy(work: Work, world: World) -> Verdict:
 
 async def _install(deployment: Deployment, nothing_known: bool, work: Work, world: World) -> Verdict:
     """Fetch the bundle and have RAUC install it, as the next attempt."""
-    if why := rules.held_back(deployment):
-        return Wait(why)
-    bundle = await _fetch(rules.choose_bundle(deployment), work, world)
+    work.deployment = None  # what holds it back may change, so it is read anew at the next look
+    if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
+        return wait
+    artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
+    if instead and work.fetched == artifact:
+        return instead
+    bundle = await _fetch(artifact, work, world)
+    work.fetched = artifact
+    if instead := rules.instead_of_installing(await _read_again(artifact, work, world)):
+        return instead
     bundle_hash = await world.installer.bundle_hash(bundle)
     system = await world.installer.system()
     if nothing_known and rules.runs_bundle(system, bundle_hash):
@@ -152,13 +175,14 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     record = evolve(
         rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
     )
-    await _say(f"installing, attempt {record.attempt - record.series}", work, world, note=notes.begun(record))
-    work.stage = Stage.INSTALLING
     _keep(record, work, world)
     try:
+        text = f"installing, attempt {record.attempt - record.series}"
+        await _say(text, work, world, note=notes.begun(record))
+        work.stage = Stage.INSTALLING
         await world.installer.install(bundle, record.transaction or "", _progress("installing", work, world))
-    except RaucBusyError:
-        _keep(before, work, world)  # refused: this attempt was not begun
+    except (ServerError, OfferGoneError, RaucBusyError):
+        _keep(before, work, world)  # not told, or refused: this attempt was not begun
         work.alive = alive
         raise
     finally:
@@ -180,6 +204,8 @@ async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
     if isinstance(verdict, Decided):
         _keep(evolve(work.record, outcome=verdict.outcome), work, world)
         await conclude(work.record, world)
+    elif isinstance(verdict, Downloaded):
+        await _tell_downloaded(work, world)
     elif isinstance(verdict, Reboot):
         _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
         world.downloads.discard()
@@ -229,6 +255,34 @@ async def _fetch(artifact: Artifact, work: Work, world: World) -> Path:
         if mismatches >= MAX_MISMATCHES:
             raise DeploymentError(f"{error} ({mismatches} times)") from error
         raise
+
+
+async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
+    """Read what the action asks for after the download, which may have taken hours (DDI)."""
+    deployment = await world.server.deployment(work.offer)
+    if rules.choose_bundle(deployment) != artifact:
+        raise ServerError(f"action {work.offer.action} was given another bundle during the download")
+    return deployment
+
+
+async def _tell_downloaded(work: Work, world: World) -> None:
+    """End an action that asks for nothing but the download; the bundle stays (DDI, `downloaded`)."""
+    text = "downloaded and verified, as asked; nothing is installed"
+    await world.server.tell(Feedback(work.offer.action, Execution.DOWNLOADED, details=(text,)))
+    _keep(evolve(work.record, kept=True, told=True), work, world)
+    world.server.forget()
+    log.info("action %s: %s", work.offer.action, text)
+
+
+def tidy(record: Record | None, world: World) -> None:
+    """Remove the bundle when nothing is asked for, but one that was to be downloaded only after `keep_for`.
+
+    Args:
+        record: of the last action.
+        world: what it takes.
+    """
+    kept = record is not None and record.kept
+    world.downloads.discard(older_than=world.policy.keep_for if kept else 0)
 
 
 def _keep(record: Record, work: Work, world: World) -> None:
@@ -350,6 +404,23 @@ def _trying(pause: float, work: Work, world: World) -> float:
     if work.moved_at > since:
         return now - work.moved_at
     return work.record.trying + min(now - since, LONGEST_TRY + pause)
+
+
+async def answer(work: Work, world: World, *, given: bool, words: str) -> None:
+    """Take the consent to an action that the server does not force, or a refusal, which can be taken back.
+
+    Args:
+        work: the action.
+        world: what it takes.
+        given: whether it may start.
+        words: for the action's history.
+
+    Raises:
+        OfferGoneError: the action is closed.
+        PassingError: the consent could not be written down.
+    """
+    _keep(evolve(work.record, consented=given), work, world)
+    await _say(words, work, world)
 
 
 async def give_up(error: DeploymentError, work: Work, world: World) -> Verdict:

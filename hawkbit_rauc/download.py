@@ -99,11 +99,12 @@ class Downloads:
                 running.exception()  # nobody else will ask for it
             raise
 
-    def discard(self) -> None:
-        """Remove the bundle, its part and the note; nothing to remove is fine."""
+    def discard(self, *, older_than: float = 0) -> None:
+        """Remove the bundle, its part and the note, if older than so many seconds; nothing to remove is fine."""
         for path in (self.location, *beside(self.location)):
             try:
-                path.unlink()
+                if not older_than or time.time() - path.lstat().st_mtime > older_than:
+                    path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:

@@ -6,6 +6,7 @@
     HawkbitRaucError
     ├── ConfigError                 the configuration can't work: exit 78
     ├── LockedError                 another instance uses the state folder
+    ├── NothingWaitsError           there is nothing to be confirmed or denied
     ├── OfferGoneError              the server took the offer back: poll again, report nothing
     ├── PassingError                try again later; the action stays open
     │   ├── ServerError             hawkBit not reachable, overloaded, or it answered nonsense
@@ -44,6 +45,10 @@ class ConfigError(HawkbitRaucError):
 
 class LockedError(HawkbitRaucError):
     """Another instance holds the lock of the state folder."""
+
+
+class NothingWaitsError(HawkbitRaucError):
+    """Nothing waits for consent, or not the action that was named."""
 
 
 class OfferGoneError(HawkbitRaucError):

@@ -176,6 +176,8 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "reboots": _NUMBER,
     "mismatches": _NUMBER,
     "trying": _plain(float),
+    "consented": _FLAG,
+    "kept": _FLAG,
     "undoing": _FLAG,
     "outcome": _outcome,
     "told": _FLAG,

@@ -66,14 +66,15 @@ class Artifact:
         filename: name as the server gives it; never used as a path.
         size: bytes, None where the server did not say.
         hashes: lower-case hex by algorithm name ("sha256", "sha1", "md5").
-        url: absolute URL to fetch it from, None where the server gave no usable link.
+        url: absolute URL to fetch it from, None where the server gave no usable link; not compared, as
+            it may be signed anew with each answer.
         encrypted: hawkBit decrypts while serving, so size and hashes describe other bytes.
     """
 
     filename: str
     size: int | None
     hashes: Mapping[str, str]
-    url: str | None
+    url: str | None = field(eq=False)
     encrypted: bool = False
 
     @property
@@ -153,6 +154,21 @@ class Feedback:
     details: tuple[str, ...] = ()
     cancel: bool = False
     code: int | None = None
+
+
+@frozen
+class Consent:
+    """Somebody on the board agrees, or does not, to an action that waits for it (DDI, confirmation feedback).
+
+    Attributes:
+        action: id of the action.
+        given: whether it may start.
+        details: sentences for the history.
+    """
+
+    action: str
+    given: bool
+    details: tuple[str, ...] = ()
 
 
 class Told(enum.Enum):
@@ -285,6 +301,8 @@ class Record:
         reboots: boots since that came up in the old slot although the new one was primary.
         mismatches: downloads with a wrong hash or size.
         trying: seconds of passing troubles in which nothing moved.
+        consented: somebody on the board agreed to what the server does not force.
+        kept: the action was to download only; its bundle stays for the action that installs it.
         undoing: a cancelation was accepted after the installation and is being carried out.
         outcome: decided, to be told.
         told: the server has it, or does not want it.
@@ -304,6 +322,8 @@ class Record:
     reboots: int = 0
     mismatches: int = 0
     trying: float = 0.0
+    consented: bool = False
+    kept: bool = False
     undoing: bool = False
     outcome: Outcome | None = None
     told: bool = False

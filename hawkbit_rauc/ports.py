@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from hawkbit_rauc.model import Artifact, Deployment, Feedback, Identity, Offer, Poll, Record, System, Told
+from hawkbit_rauc.model import (
+    Artifact,
+    Consent,
+    Deployment,
+    Feedback,
+    Identity,
+    Offer,
+    Poll,
+    Record,
+    System,
+    Told,
+)
 
 #: Called with (done, total) bytes or per cent as work goes on; returns at once.
 Progress = Callable[[int, int], None]
@@ -38,6 +49,15 @@ class Server(Protocol):
     async def tell(self, feedback: Feedback) -> Told:
         """Add an entry to an action's history. Raises: ServerError."""
 
+    async def confirmation(self, offer: Offer) -> tuple[str, ...]:
+        """Read the history of an action that waits for consent. Raises: OfferGoneError, ServerError."""
+
+    async def consent(self, consent: Consent) -> None:
+        """Give consent to an action, or refuse it. Raises: OfferGoneError, ServerError."""
+
+    async def confirm_automatically(self, *, on: bool) -> None:
+        """Have the server ask for no consent, or again for each. Raises: ServerError."""
+
     async def identify(self, attributes: Mapping[str, str]) -> None:
         """Send the controller's attributes (DDI configData). Raises: ServerError."""
 
@@ -51,8 +71,8 @@ class Downloads(Protocol):
         Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact).
         """
 
-    def discard(self) -> None:
-        """Remove the bundle and what belongs to it; nothing to remove is fine."""
+    def discard(self, *, older_than: float = 0) -> None:
+        """Remove the bundle and what belongs to it, if older than so many seconds; nothing to remove is fine."""
 
 
 class Installer(Protocol):

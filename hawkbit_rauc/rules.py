@@ -65,7 +65,12 @@ class Decided:
     outcome: Outcome
 
 
-Verdict = Install | Reboot | Wait | Decided
+@frozen
+class Downloaded:
+    """The bundle is here, which was all that the action asks for (DDI, download-only)."""
+
+
+Verdict = Install | Downloaded | Reboot | Wait | Decided
 
 
 def _success(*details: str) -> Decided:
@@ -108,13 +113,32 @@ def fingerprint(artifact: Artifact) -> str:
     return artifact.digest[1] if artifact.digest else f"{artifact.filename}:{artifact.size}"
 
 
-def held_back(deployment: Deployment) -> str | None:
-    """Say why the server does not want the installation now, or None where it does (DDI §handling)."""
+#: Said while the board's consent is missing.
+CONSENT = Wait("waiting for consent on the board; `hawkbit-rauc confirm` gives it")
+
+
+def held_back(deployment: Deployment, record: Record, *, ask: bool) -> Wait | None:
+    """Say why nothing may be fetched yet, None where it may (DDI, download and update "attempt" and "skip").
+
+    Args:
+        deployment: what the action asks for.
+        record: what is known of it.
+        ask: whether what the server does not force waits for consent.
+    """
+    if deployment.download == "skip":
+        return Wait("the server asks for no download")
+    if ask and not record.consented and "attempt" in (deployment.download, deployment.update):
+        return CONSENT
+    return None
+
+
+def instead_of_installing(deployment: Deployment) -> Wait | Downloaded | None:
+    """Say what follows the download where the server wants no installation now, else None (DDI, update "skip")."""
     if deployment.update != "skip":
         return None
     if deployment.window == "unavailable":
-        return "waiting for the maintenance window"
-    return "the server asks for no installation"
+        return Wait("downloaded and verified; waiting for the maintenance window")
+    return Downloaded()
 
 
 # ---------------------------------------------------------------- what is known of an action

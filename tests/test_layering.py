@@ -19,7 +19,7 @@ ROWS = (
     {"check"},
     {"assembly"},
     {"daemon"},
-    {"cancelation"},
+    {"cancelation", "confirmation"},
     {"deployment"},
     {"board", "clock", "config", "ddi", "download", "journal", "logs", "notify", "rauc", "retry"},
     {"dbus", "part", "settings", "threads", "trouble"},
@@ -30,7 +30,7 @@ ROWS = (
 )
 
 #: The story, and all that it may import: it reaches the world through its ports alone.
-STORY = {"daemon", "cancelation", "deployment"}
+STORY = {"daemon", "cancelation", "confirmation", "deployment"}
 STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.

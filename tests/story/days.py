@@ -13,7 +13,7 @@ from universe import Life, Universe, VirtualLoop
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.errors import HawkbitRaucError
-from hawkbit_rauc.model import Deployment, Feedback, Offer, Poll, Told
+from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -38,6 +38,9 @@ class Days(Life):
     calls: list[str] = field(factory=list)
     reboots: list[float] = field(factory=list)
     fetches: list[float] = field(factory=list)
+    answers: list[asyncio.Task] = field(factory=list)
+    consents: list[Consent] = field(factory=list)
+    automatic: list[bool] = field(factory=list)
     identified: list[dict[str, str]] = field(factory=list)
     slow_fetch: float = 0.0
     moves: bool = False
@@ -82,6 +85,26 @@ class Days(Life):
     async def tell(self, feedback: Feedback) -> Told:
         self._meets("tell")
         return await super().tell(feedback)
+
+    async def confirmation(self, offer: Offer) -> tuple[str, ...]:
+        self._meets("confirmation")
+        return tuple(detail for consent in self.consents for detail in consent.details)
+
+    async def consent(self, consent: Consent) -> None:
+        self._meets("consent")
+        self.consents.append(consent)
+        self.confirms = not consent.given
+
+    async def confirm_automatically(self, *, on: bool) -> None:
+        self._meets("confirm_automatically")
+        self.automatic.append(on)
+
+    def answer(self, **words) -> asyncio.Task:
+        """Somebody on the board answers; what goes wrong is raised at the end of this life."""
+        assert self.daemon is not None
+        task = asyncio.ensure_future(self.daemon.answer(None, **words))
+        self.answers.append(task)
+        return task
 
     async def identify(self, attributes) -> None:
         self._meets("identify")
@@ -147,6 +170,9 @@ class Days(Life):
                 loop.call_later(when, act)
             task = asyncio.ensure_future(self.daemon.run(once=once))
             done, _ = await asyncio.wait([task], timeout=seconds)
+            answers, self.answers = self.answers, []
+            for answer in answers:
+                answer.result()
             if done:
                 return task.result()
             task.cancel()

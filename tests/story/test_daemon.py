@@ -320,7 +320,7 @@ def test_once_leaves_a_closed_window_alone():
     with days() as life:
         life.asks = {"update": "skip", "window": "unavailable"}
         assert life.live(HOUR, once=True) == daemon.DONE
-        assert life.told() == ["waiting for the maintenance window"]
+        assert life.told() == ["downloaded and verified; waiting for the maintenance window"]
 
 
 def test_once_answers_a_cancelation_and_goes_on():

@@ -9,6 +9,7 @@ from hawkbit_rauc.deployment import FEEDBACK_GRACE, MAX_ENTRIES, Policy
 from hawkbit_rauc.errors import (
     DownloadError,
     MismatchError,
+    NothingWaitsError,
     RaucBusyError,
     RaucError,
     ServerError,
@@ -83,7 +84,7 @@ def test_waiting_does_not_count():
     """A week outside of the window, then a trouble: it has its whole day."""
     with days() as life:
         life.asks = {"update": "skip", "window": "unavailable"}
-        life.troubles["fetch"] = SpaceError("no room")
+        life.at(7 * DAY - 1, lambda: life.troubles.update(fetch=SpaceError("no room")))
         life.at(7 * DAY, life.asks.clear)
         life.at(7 * DAY + 20 * HOUR, life.troubles.clear)
         life.live(8 * DAY)
@@ -157,17 +158,154 @@ def test_days_of_ever_new_troubles_fit_into_the_history():
 # ---------------------------------------------------------------- before the installation
 
 
-def test_what_is_held_back_is_neither_fetched_nor_installed():
+def test_what_waits_for_its_window_is_fetched_once_and_installed_in_it():
     with days() as life:
         life.asks = {"update": "skip", "window": "unavailable"}
         life.at(DAY, life.asks.clear)
         life.live(DAY - 1)
-        assert (life.fetches, life.universe.rauc.installed) == ([], [])
-        assert life.told() == ["waiting for the maintenance window"]
+        assert (len(life.fetches), life.universe.rauc.installed) == (1, [])
+        assert life.told()[1:] == ["downloaded and verified; waiting for the maintenance window"]
         life.acts.clear()
         life.asks.clear()
         life.live(HOUR)
         assert len(life.universe.rauc.installed) == 1
+
+
+def test_window_survives_a_restart():
+    """The bundle that waits is on the disk; a new life looks at it once more, and installs it when it may."""
+    with days() as life:
+        life.asks = {"update": "skip", "window": "unavailable"}
+        life.live(HOUR)
+        life.live(HOUR)
+        assert len(life.fetches) == 2
+        assert life.universe.disk
+        life.asks.clear()
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_bundle_that_was_changed_during_the_download_is_not_installed():
+    """What is installed is what the action asks for when the installation begins."""
+    with days() as life:
+        life.at(5, lambda: life.asks.update(update="skip", window="unavailable"))
+        life.live(HOUR)
+        assert life.universe.rauc.installed == []
+
+
+def test_download_only_keeps_the_bundle_for_the_next_action():
+    """`downloaded` ends it; nothing is installed until another action asks for that, and nothing is removed."""
+    with days() as life:
+        life.asks = {"update": "skip"}
+        life.live(HOUR)
+        assert [entry.execution for entry in life.universe.hawkbit.actions[0].entries][-1] == "downloaded"
+        assert life.universe.rauc.installed == []
+        life.universe.hawkbit.actions[0].active = False
+        life.live(HOUR)
+        assert life.universe.disk
+        life.asks.clear()
+        life.universe.hawkbit.assign(life.universe.hawkbit.actions[0].bundle)
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_download_only_that_stays_on_offer_is_told_once():
+    """A server that does not close the action is not told for ever."""
+    with days() as life:
+        life.asks = {"update": "skip"}
+        life.live(DAY)
+        assert life.told()[1:] == ["downloaded and verified, as asked; nothing is installed"]
+        assert len(life.fetches) == 1
+
+
+SOFT = {"download": "attempt", "update": "attempt"}
+
+
+@pytest.mark.parametrize("lives", [1, 2])
+def test_soft_action_waits_for_consent_where_asked_for(lives):
+    """Nothing is fetched before; consent outlives a restart."""
+    with days(policy=Policy(ask=True)) as life:
+        life.asks = dict(SOFT)
+        life.live(HOUR)
+        assert (life.fetches, life.universe.rauc.installed) == ([], [])
+        assert "waiting for consent" in life.told()[-1]
+        life.at(600, lambda: life.answer(given=True, message="the owner agrees"))
+        if lives == 2:
+            life.universe.hawkbit.interval = 86400.0
+            life.live(601)
+            life.acts.clear()
+        life.live(HOUR)
+        assert "the owner agrees" in life.told()
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_soft_action_becomes_forced_in_flight():
+    """The operator's word counts more than the missing consent."""
+    with days(policy=Policy(ask=True)) as life:
+        life.asks = dict(SOFT)
+        life.at(HOUR, life.asks.clear)
+        life.live(HOUR - 1)
+        assert life.fetches == []
+        life.live(3 * HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_denied_soft_action_stays_open_and_can_be_allowed_later():
+    with days(policy=Policy(ask=True)) as life:
+        life.asks = dict(SOFT)
+        life.at(600, lambda: life.answer(given=False))
+        life.live(HOUR)
+        assert "denied on the board" in life.told()
+        assert life.final() is None
+        life.acts.clear()
+        life.at(600, lambda: life.answer(given=True))
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+def test_nothing_waits_for_consent():
+    """Somebody who confirms what does not wait is told so."""
+    with days(policy=Policy(ask=True)) as life:
+        with pytest.raises(NothingWaitsError, match="no action waits"):
+            life.at(600, lambda: life.answer(given=True))
+            life.live(HOUR)
+
+
+@pytest.mark.parametrize(("confirmation", "given"), [("allow", True), ("deny", False)])
+def test_configuration_answers_where_the_server_wants_consent(confirmation, given):
+    """Once, however often it is offered."""
+    with days(policy=Policy(confirmation=confirmation)) as life:
+        life.confirms = True
+        life.live(DAY)
+        assert [consent.given for consent in life.consents] == [given]
+        assert bool(life.universe.rauc.installed) is given
+
+
+def test_denial_is_not_repeated_after_a_restart():
+    """The action's history shows it."""
+    with days(policy=Policy(confirmation="deny")) as life:
+        life.confirms = True
+        life.live(HOUR)
+        life.live(HOUR)
+        assert len(life.consents) == 1
+
+
+def test_somebody_on_the_board_answers_where_the_server_wants_consent():
+    """And the server's refusal of an answer is somebody's to see."""
+    with days() as life:
+        life.confirms = True
+        life.at(600, lambda: life.answer(given=True, message="go"))
+        life.live(HOUR)
+        assert [consent.details for consent in life.consents] == [("go",)]
+        assert len(life.universe.rauc.installed) == 1
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_automatic_confirmation_is_switched_once(on):
+    with days(policy=Policy(auto_confirmation=on)) as life:
+        life.troubles["confirm_automatically"] = ServerError("away")
+        life.at(HOUR, life.troubles.clear)
+        life.live(DAY)
+        assert life.automatic == [on]
 
 
 def test_nothing_is_installed_while_the_booted_slot_is_not_committed():

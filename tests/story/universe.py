@@ -459,9 +459,9 @@ class Life:
             self._effect(f"fetched part {disk[bundle]}")
         return Path(bundle)
 
-    def discard(self) -> None:
+    def discard(self, *, older_than: float = 0) -> None:
         self._alive()
-        if self.universe.disk:
+        if self.universe.disk and not older_than:
             self.universe.disk.clear()
             self._effect("discarded the bundle")
 

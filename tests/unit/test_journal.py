@@ -35,6 +35,8 @@ RECORD = Record(
     reboots=1,
     mismatches=1,
     trying=1.5,
+    consented=True,
+    kept=True,
     undoing=True,
     outcome=Outcome(success=False, details=("one", "two"), code=3),
     told=True,

@@ -577,20 +577,38 @@ def test_content_is_known_by_hash_else_name_and_size():
 
 
 @pytest.mark.parametrize(
-    ("update", "window", "held"),
+    ("update", "window", "instead"),
     [
-        ("forced", None, False),
-        ("attempt", None, False),
-        ("a new word", "unavailable", False),
-        ("forced", "available", False),
-        ("skip", None, True),
-        ("skip", "unavailable", True),
+        ("forced", None, None),
+        ("attempt", None, None),
+        ("a new word", "unavailable", None),
+        ("forced", "available", None),
+        ("skip", None, rules.Downloaded()),
+        ("skip", "available", rules.Downloaded()),
+        ("skip", "unavailable", Wait("downloaded and verified; waiting for the maintenance window")),
     ],
 )
-def test_only_skip_holds_an_installation_back(update, window, held):
-    why = rules.held_back(evolve(DEPLOYMENT, update=update, window=window))
-    assert bool(why) is held
-    assert ("window" in (why or "")) is (held and window == "unavailable")
+def test_only_skip_holds_an_installation_back(update, window, instead):
+    """Beside a window it is to be waited for; without one nothing is to be installed at all."""
+    deployment = evolve(DEPLOYMENT, update=update, window=window)
+    assert rules.instead_of_installing(deployment) == instead
+    assert rules.held_back(deployment, Record("1"), ask=True) == (
+        rules.CONSENT if update == "attempt" else None
+    )
+
+
+@pytest.mark.parametrize(("download", "update"), [("attempt", "attempt"), ("attempt", "skip")])
+@pytest.mark.parametrize("consented", [False, True])
+@pytest.mark.parametrize("ask", [False, True])
+def test_what_is_not_forced_waits_for_consent_where_asked_for(download, update, consented, ask):
+    deployment = evolve(DEPLOYMENT, download=download, update=update)
+    held = rules.held_back(deployment, Record("1", consented=consented), ask=ask)
+    assert held == (rules.CONSENT if ask and not consented else None)
+
+
+def test_skipped_download_is_waited_with():
+    held = rules.held_back(evolve(DEPLOYMENT, download="skip"), Record("1"), ask=False)
+    assert held == Wait("the server asks for no download")
 
 
 # ---------------------------------------------------------------- what is known
