@@ -103,7 +103,7 @@ class Daemon:
             PassingError: the server could not be told.
         """
         soft = self._work if self._work and self._work.verdict == rules.CONSENT else None
-        waiting = self._waiting or (soft and soft.offer)
+        waiting = self._waiting or (soft.offer if soft else None)
         if waiting is None:
             raise NothingWaitsError("no action waits for consent")
         if action not in (None, waiting.action):

@@ -170,15 +170,13 @@ class Days(Life):
                 loop.call_later(when, act)
             task = asyncio.ensure_future(self.daemon.run(once=once))
             done, _ = await asyncio.wait([task], timeout=seconds)
-            answers, self.answers = self.answers, []
-            for answer in answers:
-                answer.result()
-            if done:
-                return task.result()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            return None
+            answers, self.answers = self.answers, []
+            for answer in answers:
+                answer.result()
+            return task.result() if done else None
 
         loop = VirtualLoop(self.universe.now)
         try:

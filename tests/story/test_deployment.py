@@ -265,8 +265,8 @@ def test_denied_soft_action_stays_open_and_can_be_allowed_later():
 def test_nothing_waits_for_consent():
     """Somebody who confirms what does not wait is told so."""
     with days(policy=Policy(ask=True)) as life:
+        life.at(600, lambda: life.answer(given=True))
         with pytest.raises(NothingWaitsError, match="no action waits"):
-            life.at(600, lambda: life.answer(given=True))
             life.live(HOUR)
 
 
