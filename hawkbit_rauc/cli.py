@@ -19,10 +19,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hawkbit_rauc import check, logs, notify
+from hawkbit_rauc import check, logs, notify, remote
 from hawkbit_rauc.assembly import Adapters, adapters, state_folder
 from hawkbit_rauc.config import Config, find_config, load
+from hawkbit_rauc.control import Control
 from hawkbit_rauc.daemon import Daemon
+from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.errors import ConfigError, LockedError, StateError
 from hawkbit_rauc.journal import lock
 
@@ -61,9 +63,18 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     run = commands.add_parser("run", parents=[common], help="poll hawkBit and install what it asks for")
     run.add_argument("--once", action="store_true", help="do what can be done now, then exit")
     commands.add_parser("check", parents=[common], help="check configuration, server, RAUC and disk")
+    status = commands.add_parser("status", parents=[common], help="say what the daemon does")
+    status.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("poll", parents=[common], help="have the daemon ask the server now")
+    for name, meaning in (("confirm", "give consent to the action that waits for it"), ("deny", "refuse it")):
+        answer = commands.add_parser(name, parents=[common], help=meaning)
+        answer.add_argument(
+            "action", nargs="?", metavar="ID", help="the action; by default the one that waits"
+        )
+        answer.add_argument("--message", default="", help="why, for the action's history")
     chosen = parser.parse_args(arguments)
     if chosen.command is None:
-        parser.error("name a command, such as run or check")
+        parser.error("name a command, such as run, check or status")
     return chosen
 
 
@@ -87,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command == "check":
             return asyncio.run(check.run(config))
+        if chosen.command != "run":
+            return asyncio.run(remote.run(chosen, config))
         return _run(config, path, debug=debug, once=chosen.once)
     except KeyboardInterrupt:
         return 130
@@ -147,7 +160,11 @@ async def _live(config: Config, *, once: bool) -> int | None:
             (signal.SIGUSR1, daemon.poll_now),
         ):
             loop.add_signal_handler(number, act)
-        watchdog = asyncio.ensure_future(_feed_watchdog(world.world.clock.sleep))
+        sleep = world.world.clock.sleep
+        bus = Bus()  # of its own: whoever asks is answered while RAUC's is busy
+        control = Control(bus, daemon, sleep)
+        daemon.changed = control.changed
+        beside = [asyncio.ensure_future(task) for task in (control.serve(), _feed_watchdog(sleep))]
         log.info("hawkbit-rauc speaks for %s at %s", config.target_name, config.base_url)
         notify.ready(f"polling {config.origin}")
         try:
@@ -158,7 +175,9 @@ async def _live(config: Config, *, once: bool) -> int | None:
             notify.stopping()
             return 0
         finally:
-            watchdog.cancel()
+            for task in beside:
+                task.cancel()
+            await bus.close()
 
 
 def _daemon(world: Adapters, config: Config) -> Daemon:

@@ -16,8 +16,8 @@ from typing import Any
 from hawkbit_rauc import cancelation, confirmation, deployment, retry, rules
 from hawkbit_rauc.deployment import Stage, Work, World
 from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
-from hawkbit_rauc.model import Consent, Offer, Poll, Record
-from hawkbit_rauc.rules import Decided, Downloaded
+from hawkbit_rauc.model import Consent, Offer, Poll, Record, Status
+from hawkbit_rauc.rules import Decided, Downloaded, Reboot, Wait
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,9 @@ class Daemon:
         random: gives a number from 0 to 1.
         retry_wait: the longest pause between two tries, seconds; shorter where the poll interval is.
         once_timeout: seconds without any success after which `run(once=True)` gives up.
+
+    Attributes:
+        changed: called whenever `status` may say something else.
     """
 
     def __init__(
@@ -81,10 +84,47 @@ class Daemon:
         self._away = ""
         self._answered: str | None = None
         self._ends: list[str] = []
+        self._next_poll = 0.0
+        self._last = world.journal.read()
+        self.changed: Callable[[], None] = lambda: None
 
     def poll_now(self) -> None:
         """Cut the current pause short."""
         self._wake.set()
+
+    def status(self) -> Status:
+        """Return what the daemon does now."""
+        state, action, reason, progress = self._doing()
+        ended = self._last if self._last and self._last.outcome else None
+        outcome = ended.outcome if ended else None
+        return Status(
+            state,
+            action,
+            progress,
+            reason,
+            self._next_poll,
+            ended.action if ended else "",
+            ("success" if outcome.success else "failure") if outcome else "",
+            "; ".join(outcome.details) if outcome else "",
+        )
+
+    def _tell_change(self) -> None:
+        self.changed()
+
+    def _doing(self) -> tuple[str, str, str, int]:
+        """State, action, reason and progress."""
+        work = self._work
+        if work and self._busy:
+            state = "installing" if work.stage is Stage.INSTALLING else "downloading"
+            return state, work.offer.action, "", work.percent
+        if self._away:
+            return "unreachable", work.offer.action if work else "", self._away, -1
+        if work and isinstance(work.verdict, Reboot | Wait):
+            state = "reboot-pending" if isinstance(work.verdict, Reboot) else "waiting"
+            return state, work.offer.action, work.verdict.why, -1
+        if self._waiting:
+            return "waiting", self._waiting.action, rules.CONSENT.why, -1
+        return ("idle" if self._interval else "starting"), "", "", -1
 
     async def answer(self, action: str | None, *, given: bool, message: str = "") -> str:
         """Give consent to the action that waits for it, or refuse it.
@@ -256,12 +296,13 @@ class Daemon:
         if self._work is None or self._work.offer != offer:
             log.info("action %s: offered", offer.action)
             said = self._work.said if self._work and self._work.offer.action == offer.action else set()
-            self._work = Work(offer, Record(offer.action), said=said)
+            self._work = Work(offer, Record(offer.action), said=said, changed=self._tell_change)
             self._since = now
         elif self._stuck and self._once:
             return
         self._work.alive = self._work.counted_to = now
         self._task = asyncio.create_task(self._bring_forward(self._work))
+        self.changed()
 
     async def _bring_forward(self, work: Work) -> None:
         """Run the story until it stands still."""
@@ -300,6 +341,7 @@ class Daemon:
 
     def _note_end(self, action: str, *, success: bool) -> None:
         self._failed = self._failed or not success
+        self._last = self._world.journal.read()
         self._end(action, SOON)
 
     def _end(self, action: str, pause: float) -> None:
@@ -344,6 +386,8 @@ class Daemon:
 
     async def _pause(self, seconds: float, *, keep_wake: bool = False) -> None:
         """Sleep until the time has passed, the work stands still, or somebody asks to poll now."""
+        self._next_poll = self._world.clock.now() + seconds
+        self.changed()
         waits: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._world.clock.sleep(seconds)),
             asyncio.ensure_future(self._wake.wait()),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The D-Bus, seen by a client: calls with a deadline, signals that are never dropped, a bus that may die.
+"""The D-Bus: calls with a deadline, signals that are never dropped, a name of one's own, a bus that may die.
 
 A connection of jeepney's with a receive loop of our own: jeepney's router has no timeouts, drops
 signals when its queue is full, and leaves those who wait for signals asleep when the bus goes away.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,6 +26,7 @@ from jeepney import (
     MessageFlag,
     MessageType,
     new_method_call,
+    new_signal,
 )
 from jeepney.io.asyncio import DBusConnection, open_dbus_connection
 
@@ -33,6 +34,9 @@ from hawkbit_rauc.errors import RaucError
 
 #: Seconds for a call that has no deadline of its own; libdbus's and GDBus's default.
 TIMEOUT = 25.0
+
+#: RequestName's flag and answers (D-Bus specification).
+_DO_NOT_QUEUE, _IS_OURS = 4, (1, 4)
 
 _NOT_THERE = ("ServiceUnknown", "NameHasNoOwner", "Spawn.", "TimedOut")
 _WENT_AWAY = ("NoReply", "Disconnected")
@@ -263,6 +267,37 @@ class Bus:
                     message.header.flags = MessageFlag.no_reply_expected
                     await line.send(message, line.serial())
 
+    async def own(self, name: str, reply: Callable[[Message], Awaitable[Message]]) -> None:
+        """Own a name and answer those who call it, until the bus goes away.
+
+        Args:
+            name: the well-known name.
+            reply: makes the answer to a call.
+
+        Raises:
+            RaucError: the bus is not there, went away, or lets somebody else have the name.
+        """
+        line = await self._open()
+        line.reply = reply
+        try:
+            (owner,) = await self.call(BUS, "RequestName", "su", name, _DO_NOT_QUEUE)
+            if owner not in _IS_OURS:
+                raise RaucError(f"the bus name {name} belongs to another program")
+            await line.ended.wait()
+            raise RaucError(str(line.lost))
+        finally:
+            line.reply = None
+
+    async def emit(self, path: str, interface: str, signal: str, signature: str, *arguments: Any) -> None:
+        """Send a signal to whoever listens.
+
+        Raises:
+            RaucError: the bus is not there.
+        """
+        line = await self._open()
+        message = new_signal(DBusAddress(path, interface=interface), signal, signature, arguments)
+        await line.send(message, line.serial())
+
     async def close(self) -> None:
         """Leave the bus; those who still wait get a RaucError."""
         line, self._line = self._line, None
@@ -325,6 +360,9 @@ class _Line:
         self.replies: dict[int, Callable[[Message | RaucError], None]] = {}
         self.streams: set[Stream] = set()
         self.lost: RaucError | None = None
+        self.ended = asyncio.Event()
+        self.reply: Callable[[Message], Awaitable[Message]] | None = None
+        self._answers: set[asyncio.Task[None]] = set()
         self._connection = connection
         self._task = asyncio.create_task(self._receive())
 
@@ -363,9 +401,21 @@ class _Line:
                 for stream in self.streams:
                     stream.hear(message)
             return
+        if message.header.message_type is MessageType.method_call:
+            if self.reply is not None:
+                task = asyncio.create_task(self._answer(self.reply, message))
+                self._answers.add(task)
+                task.add_done_callback(self._answers.discard)
+            return
         serial = message.header.fields.get(HeaderFields.reply_serial, -1)
         if settle := self.replies.pop(serial, None):
             settle(message)
+
+    async def _answer(self, reply: Callable[[Message], Awaitable[Message]], call: Message) -> None:
+        answer = await reply(call)
+        if not call.header.flags & MessageFlag.no_reply_expected:
+            with suppress(RaucError):
+                await self.send(answer, self.serial())
 
     def _lose(self, error: Exception) -> None:
         if self.lost is None:
@@ -376,3 +426,4 @@ class _Line:
             for tell in [*self.replies.values(), *(stream.put for stream in self.streams)]:
                 tell(self.lost)
             self.replies.clear()
+            self.ended.set()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, evolve, field, frozen
@@ -105,6 +106,8 @@ class Work:
     deployment: Deployment | None = None
     fetched: Artifact | None = None
     verdict: Verdict | None = None
+    changed: Callable[[], None] = lambda: None
+    percent: int = -1
     said: set[str] = field(factory=set)
     progress: str = ""
     reached: dict[str, int] = field(factory=dict)
@@ -195,7 +198,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
 
 async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
     """Tell what a verdict means, and do what follows from it."""
-    work.progress = ""
+    work.progress, work.percent = "", -1
     if isinstance(verdict, Reboot) and world.policy.report_installed:
         # The daemon asks for the reboot, see `unbooted`: a crash in between would leave it undone.
         _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
@@ -445,7 +448,8 @@ def _progress(what: str, work: Work, world: World) -> Progress:
             work.alive = work.moved_at = world.clock.now()
         percent = 100 * done // total if total > 0 else 0
         if percent > last:
-            last = percent
+            work.percent = last = percent
+            work.changed()
             log.info("action %s: %s %d %%", work.offer.action, what, percent, extra={"percent": percent})
         if 0 < (quarter := percent // 25 * 25) < 100:  # noqa: PLR2004  the whole is told otherwise
             work.progress = f"{what}: {quarter} %"

@@ -179,6 +179,34 @@ class Told(enum.Enum):
     CLOSED = enum.auto()
 
 
+# ---------------------------------------------------------------- what the program says of itself
+
+
+@frozen
+class Status:
+    """What the daemon does, for people and user interfaces on the board.
+
+    Attributes:
+        state: "starting", "idle", "downloading", "installing", "waiting", "reboot-pending" or "unreachable".
+        action: id of the action that it works on or that waits, "" without one.
+        progress: per cent of the download or the installation, -1 where there is none.
+        reason: what it waits for, or why it can't go on, "" where it does neither.
+        next_poll: when the server is asked next, seconds of CLOCK_BOOTTIME; 0 while that is not known.
+        last_action: id of the action that ended last, "" where none is known.
+        last_outcome: "success" or "failure", "" where none is known.
+        last_reason: why it ended so.
+    """
+
+    state: str = "starting"
+    action: str = ""
+    progress: int = -1
+    reason: str = ""
+    next_poll: float = 0.0
+    last_action: str = ""
+    last_outcome: str = ""
+    last_reason: str = ""
+
+
 # ---------------------------------------------------------------- what RAUC says
 
 

@@ -16,12 +16,12 @@ PACKAGE = ROOT / "hawkbit_rauc"
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"check"},
+    {"check", "remote"},
     {"assembly"},
     {"daemon"},
     {"cancelation", "confirmation"},
     {"deployment"},
-    {"board", "clock", "config", "ddi", "download", "journal", "logs", "notify", "rauc", "retry"},
+    {"board", "clock", "config", "control", "ddi", "download", "journal", "logs", "notify", "rauc", "retry"},
     {"dbus", "part", "settings", "threads", "trouble"},
     {"ports"},
     {"attributes", "details", "interval", "keyfile", "links", "notes", "origin", "ranges", "rules"},
@@ -42,7 +42,7 @@ PURE_MAY |= {"re", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 DOORS = {
     "httpx": {"ddi", "download"},
     "hawkbit_ddi": {"ddi"},
-    "jeepney": {"dbus", "rauc"},
+    "jeepney": {"control", "dbus", "rauc"},
     "tenacity": {"retry"},
 }
 

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rig.action import Action
 from rig.bundles import Bundle
@@ -44,10 +45,10 @@ class Scene:
 
     # the server's side
 
-    def offer(self, files: Files) -> Action:
-        """Assign a bundle, any file, or several, to the board."""
+    def offer(self, files: Files, **options: Any) -> Action:
+        """Assign a bundle, any file, or several, to the board; `options` as `Hawkbit.assign` takes them."""
         content = files.path if isinstance(files, Bundle) else files
-        return self.hawkbit.assign(self.target, self.hawkbit.distribution(content))
+        return self.hawkbit.assign(self.target, self.hawkbit.distribution(content), **options)
 
     # the daemon
 
@@ -64,6 +65,12 @@ class Scene:
         )
         self._running.append(daemon(self.board, file, *arguments))
         return self._running[-1]
+
+    def ask(self, command: str, *arguments: str) -> tuple[int, str]:
+        """Run a command beside the daemon; return its exit code and what it prints."""
+        file = self.board.folder / "config.conf"
+        with daemon(self.board, file, *arguments, command=command, log="ask.log") as process:
+            return process.wait(30), process.text()
 
     def once(self, timeout: float = 60) -> int:
         """Run `hawkbit-rauc run --once` and return its exit code."""

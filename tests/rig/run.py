@@ -58,6 +58,7 @@ def daemon(
     configuration: Path,
     *arguments: str,
     command: str = "run",
+    log: str = "daemon.log",
     env: Mapping[str, str] | None = None,
 ) -> Process:
     """Start `hawkbit-rauc -c CONFIGURATION run` on a board: on its bus, with its boot id, state below its folder.
@@ -69,6 +70,7 @@ def daemon(
         configuration: the daemon's configuration file.
         arguments: further arguments of the command, such as `--once`.
         command: another command than `run`.
+        log: name of the file that it writes to.
         env: further environment, such as another `STATE_DIRECTORY`.
     """
     state = board.folder / "state"
@@ -80,6 +82,4 @@ def daemon(
         "PYTHONUNBUFFERED": "1",
         **(env or {}),
     }
-    return Process(
-        in_namespace(line, {BOOT_ID: board.boot_id_file}), board.folder / "daemon.log", environment
-    )
+    return Process(in_namespace(line, {BOOT_ID: board.boot_id_file}), board.folder / log, environment)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an operator can ask for beside a plain rollout, and what somebody on the board answers."""
+
+import json
+
+from rig.process import wait_until
+from rig.rauc import Board
+from scene import Scene
+
+CLOSED = ("0 0 3 1 1 ? 2099", "01:00:00", "+00:00")
+
+
+def untouched(board: Board) -> bool:
+    """Whether nothing was installed."""
+    return "installed.count" not in board.slot("B")
+
+
+def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> None:
+    """`status` shows what waits; after `confirm` it is installed, and the history says who wanted it."""
+    scene.keys["soft"] = "ask"
+    action = scene.offer(scene.board.bundle("2.0.0"), kind="soft")
+    scene.start().wait_for_log("waiting for consent")
+    code, text = scene.ask("status", "--json")
+    status = json.loads(text)
+    assert (code, status["state"], status["action"]) == (0, "waiting", str(action.id))
+    assert "hawkbit-rauc confirm" in status["reason"]
+    assert scene.ask("confirm", "999")[0] == 1
+    assert untouched(scene.board)
+    code, text = scene.ask("confirm", str(action.id), "--message", "the owner agrees")
+    assert (code, text) == (0, f"action {action.id} confirmed\n")
+    wait_until(lambda: any("reboot pending" in message for message in action.messages()), "the installation")
+    assert any("the owner agrees" in message for message in action.messages())
+    assert scene.board.slot("B")["installed.count"] == 1
+    code, text = scene.ask("status")
+    assert code == 0
+    assert "reboot-pending" in text
+
+
+def test_soft_action_is_installed_unless_asked_for_consent(scene: Scene) -> None:
+    action = scene.offer(scene.board.bundle("2.0.0"), kind="soft")
+    assert scene.once() == 0
+    assert any("reboot pending" in message for message in action.messages())
+
+
+def test_download_only_is_told_and_kept_for_the_rollout_that_follows(scene: Scene) -> None:
+    """`downloaded` ends the action; the next one with the same bundle, of another set, does not fetch it again."""
+    bundle = scene.board.bundle("2.0.0")
+    first = scene.offer(bundle, kind="downloadonly")
+    assert scene.once() == 0
+    assert first.json()["status"] != "pending"
+    assert untouched(scene.board)
+    assert scene.location.read_bytes() == bundle.path.read_bytes()
+    assert scene.once() == 0
+    assert scene.location.exists()
+    scene.offer(bundle)
+    before = scene.proxy.received
+    assert scene.once() == 0
+    assert scene.board.slot("B")["installed.count"] == 1
+    assert scene.proxy.received - before < bundle.path.stat().st_size / 2
+
+
+def test_closed_window_is_waited_for_with_the_bundle_at_hand(scene: Scene) -> None:
+    """Fetched and verified before, kept across restarts; `--once` outside of a window has nothing more to do."""
+    bundle = scene.board.bundle("2.0.0")
+    action = scene.offer(bundle, window=CLOSED)
+    for _ in range(2):
+        assert scene.once() == 0
+        assert untouched(scene.board)
+        assert scene.location.read_bytes() == bundle.path.read_bytes()
+    assert any("waiting for the maintenance window" in message for message in action.messages())
+    action.cancel()
+    assert scene.once() == 0
+    assert scene.bundles_left == []
+
+
+def test_status_without_a_daemon_tells_what_the_journal_knows(scene: Scene) -> None:
+    action = scene.installed(scene.board.bundle("2.0.0"))
+    code, text = scene.ask("status")
+    assert code == 0
+    assert "not running" in text
+    assert str(action.id) in text
+    assert scene.ask("poll")[0] == 2
+
+
+def test_poll_asks_at_once(scene: Scene) -> None:
+    """An action is found by `hawkbit-rauc poll` long before the server's interval is over."""
+    process = scene.start()
+    process.wait_for_log("polling|speaks for")
+    action = scene.offer(scene.board.bundle("2.0.0"))
+    assert scene.ask("poll")[0] == 0
+    process.wait_for_log(f"action {action.id}: offered")
