@@ -166,3 +166,18 @@ def test_deployment_reboots_by_logind_and_ends_in_the_new_slot(machine: Containe
     assert any("rootfs.1 and committed" in message for message in action.messages())
     assert machine.run("cat", "/var/lib/board/booted").strip() == "B"
     assert machine.run("ls", "/var/lib/hawkbit-rauc").split() == ["journal.json", "lock"]
+
+
+def test_everybody_may_look_and_only_root_and_the_group_may_ask(machine: Container, target: Target) -> None:
+    """The shipped policy, as busctl and the commands meet it."""
+    machine.run("systemctl", "start", UNIT)
+    place = ("org.hawkbit_rauc", "/org/hawkbit_rauc", "org.hawkbit_rauc.Client1")
+    wait_until(lambda: "org.hawkbit_rauc" in machine.run("busctl", "list"), "the name on the bus")
+    look = ("busctl", "get-property", *place, "State")
+    assert machine.run("runuser", "-u", "nobody", "--", *look).startswith('s "')
+    assert "Confirm" in machine.run("busctl", "introspect", *place[:2])
+    machine.run("busctl", "call", *place, "Poll")
+    machine.run("hawkbit-rauc", "poll")
+    assert "state:" in machine.run("hawkbit-rauc", "status")
+    refused = machine.run("sh", "-c", f"runuser -u nobody -- busctl call {' '.join(place)} Poll 2>&1 || true")
+    assert "denied" in refused.lower()
