@@ -15,7 +15,7 @@ LOCKS: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
 async def deploy(client: ddi.Client, offer: ddi.DeploymentBase, folder: Path) -> ddi.Status:
     """Fetch each file once for all devices, bring it onto this one, and say how it went."""
-    said = []
+    said: list[str] = []
     try:
         for file in (file for chunk in offer.deployment.chunks for file in chunk.artifacts):
             # Its hash is its name here, as the server's is no safe path.
