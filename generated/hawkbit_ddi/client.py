@@ -94,8 +94,11 @@ class Client:
         if sum(c is not None for c in (target_token, gateway_token, client_certificate)) > 1:
             raise ValueError("give only one of target_token, gateway_token and client_certificate")
         self.base_url = links.base(base_url)
+        """The server's address with its path prefix, without a slash at the end."""
         self.controller_id = links.identifier(controller_id, "the controller id")
+        """The controller's id."""
         self.tenant = links.identifier(tenant, "the tenant")
+        """The server's tenant."""
         self._root = f"/{links.segment(tenant)}/controller/v1/{links.segment(controller_id)}"
         self._credentials = Credentials(self.base_url, target_token, gateway_token, headers or {})
         self._certificate = client_certificate
@@ -120,7 +123,7 @@ class Client:
 
     @cached_property
     def http(self) -> httpx.Client:
-        """The synchronous httpx client: for downloads, and whatever else is not an operation.
+        """The synchronous httpx client: for whatever is neither an operation nor a download.
 
         It adds the credentials to requests for the configured origin and takes them off all others, redirects
         included.
