@@ -18,12 +18,12 @@ import httpx
 
 from . import decoding, links
 from .credentials import Credentials, tls_context
-from .download import AsyncDownloadStream, Download, DownloadStream, Part, wanted
-from .errors import DdiError, LinkError, StatusError, UnreadableAnswerError, status_error
+from .errors import LinkError, StatusError, UnreadableAnswerError, status_error
 from .exchange import SENDING, Body, Deadline, aread, read, transport_errors
 from .types import Call, Response
 
 if TYPE_CHECKING:
+    from .download import AsyncDownloadStream, Download, DownloadStream
     from .models import Artifact, Hashes
 
 T = TypeVar("T")
@@ -271,10 +271,10 @@ class Client:
             TransportError: there was no answer, or it broke off.
             ValueError: `start` is negative.
         """
-        stream = DownloadStream(*self._wanted(source, size, hashes))
-        stream.skip(start, etag)
-        with self._fetched(stream):
-            yield stream
+        from . import download  # noqa: PLC0415  # whoever doesn't download needs not load it
+
+        with download.stream(self, source, size, hashes, start, etag) as file:
+            yield file
 
     @asynccontextmanager
     async def adownload_stream(
@@ -287,10 +287,10 @@ class Client:
         hashes: Hashes | None = None,
     ) -> AsyncIterator[AsyncDownloadStream]:
         """Do as `download_stream` does, asynchronously."""
-        stream = AsyncDownloadStream(*self._wanted(source, size, hashes))
-        stream.skip(start, etag)
-        async with self._afetched(stream):
-            yield stream
+        from . import download  # noqa: PLC0415
+
+        async with download.astream(self, source, size, hashes, start, etag) as file:
+            yield file
 
     def download(
         self,
@@ -320,14 +320,9 @@ class Client:
             OSError: the disk can't keep the file.
             DdiError: as for `download_stream`.
         """
-        part = Part(path)
-        stream = DownloadStream(*self._wanted(source, size, hashes))
-        try:
-            return self._save(part, stream, resume=True)
-        except DdiError:
-            if not (part.resumed and stream.stale):
-                raise
-        return self._save(part, DownloadStream(*self._wanted(source, size, hashes)), resume=False)
+        from . import part  # noqa: PLC0415
+
+        return part.save(self, source, size, hashes, path)
 
     async def adownload(
         self,
@@ -338,88 +333,9 @@ class Client:
         hashes: Hashes | None = None,
     ) -> Download:
         """Do as `download` does, asynchronously; threads wait for the disk."""
-        part = Part(path)
-        stream = AsyncDownloadStream(*self._wanted(source, size, hashes))
-        try:
-            return await self._asave(part, stream, resume=True)
-        except DdiError:
-            if not (part.resumed and stream.stale):
-                raise
-        return await self._asave(part, AsyncDownloadStream(*self._wanted(source, size, hashes)), resume=False)
+        from . import part  # noqa: PLC0415
 
-    def _save(self, part: Part, stream: DownloadStream, *, resume: bool) -> Download:
-        try:
-            with part:
-                part.open(stream, resume=resume)
-                with self._fetched(stream):
-                    part.begin(stream)
-                    for piece in stream:
-                        part.write(piece)
-                part.finish()
-        except DdiError:
-            if stream.stale:
-                part.discard()
-            raise
-        return stream
-
-    async def _asave(self, part: Part, stream: AsyncDownloadStream, *, resume: bool) -> Download:
-        from asyncio import to_thread  # noqa: PLC0415  # see asend_tagged
-
-        try:
-            with part:
-                await to_thread(part.open, stream, resume=resume)
-                async with self._afetched(stream):
-                    await to_thread(part.begin, stream)
-                    async for piece in stream:
-                        await to_thread(part.write, piece)
-                await to_thread(part.finish)
-        except DdiError:
-            if stream.stale:
-                part.discard()
-            raise
-        return stream
-
-    def _wanted(
-        self, source: Artifact | str, size: int | None, hashes: Hashes | None
-    ) -> tuple[str, int | None, Hashes | None]:
-        href, size, hashes = wanted(source, size, hashes)
-        return self.rebase(href), size, hashes
-
-    @contextmanager
-    def _fetched(self, stream: DownloadStream) -> Iterator[None]:
-        with transport_errors(stream.name, SENDING):
-            request = self.http.build_request("GET", stream.url, headers=stream.headers())
-            answer = self.http.send(request, stream=True)
-            while following := stream.onward(answer):
-                answer.close()
-                answer = self.http.send(following, stream=True)
-        try:
-            if stream.is_refused(answer):
-                with transport_errors(stream.name):
-                    body = read(answer)
-                raise self._refusal(stream.name, answer, body.content(answer)[0])
-            stream.begin(answer)
-            yield
-        finally:
-            answer.close()
-
-    @asynccontextmanager
-    async def _afetched(self, stream: AsyncDownloadStream) -> AsyncIterator[None]:
-        with transport_errors(stream.name, SENDING):
-            request = self.async_http.build_request("GET", stream.url, headers=stream.headers())
-            answer = await self.async_http.send(request, stream=True)
-            while following := stream.onward(answer):
-                await answer.aclose()
-                answer = await self.async_http.send(following, stream=True)
-        try:
-            if stream.is_refused(answer):
-                with transport_errors(stream.name):
-                    body = await aread(answer)
-                raise self._refusal(stream.name, answer, body.content(answer)[0])
-            stream.begin(answer)
-            yield
-        finally:
-            await answer.aclose()
+        return await part.asave(self, source, size, hashes, path)
 
     # Operations
 
@@ -461,7 +377,7 @@ class Client:
         """Do one operation and give its 2xx answer, the body not yet read. Raises as `send`."""
         with transport_errors(call.name), self._opened(call) as answer:
             if not answer.is_success:
-                raise self._refusal(call.name, answer, read(answer).content(answer)[0])
+                raise self._refusal(call.name, answer, read(answer))
             yield answer
 
     @asynccontextmanager
@@ -470,7 +386,7 @@ class Client:
         with transport_errors(call.name):
             async with self._aopened(call) as answer:
                 if not answer.is_success:
-                    raise self._refusal(call.name, answer, (await aread(answer)).content(answer)[0])
+                    raise self._refusal(call.name, answer, await aread(answer))
                 yield answer
 
     @contextmanager
@@ -518,7 +434,7 @@ class Client:
         parsed: T | None = None
         if answer.status_code != 304 or "If-None-Match" not in call.headers:
             if not answer.is_success:
-                raise self._refusal(call.name, answer, content)
+                raise self._refusal(call.name, answer, body)
             try:
                 if problem:
                     raise ValueError(problem)  # noqa: TRY301
@@ -532,6 +448,7 @@ class Client:
                 ) from None
         return Response(answer.status_code, answer.headers, content, parsed)
 
-    def _refusal(self, what: str, answer: httpx.Response, content: bytes) -> StatusError:
+    def _refusal(self, what: str, answer: httpx.Response, body: Body) -> StatusError:
+        content, _ = body.content(answer)
         clean = self._credentials.without_secrets
         return status_error(what, answer.status_code, answer.headers, content, clean)

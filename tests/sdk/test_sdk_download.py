@@ -396,6 +396,19 @@ def test_a_part_that_was_not_asked_for_is_not_used(
 
 
 @both
+def test_a_part_of_another_file_is_not_used(
+    client: Client, server: Server, path: Path, asynchronous: bool
+) -> None:
+    """A server that passes If-Range over is found out by its tag, even without a hash."""
+    left_behind(path, b"x" * 1000, '"of another file"')
+    server.answer = lambda r: r.headers.pop("if-range", None) and None
+    save(client, LINK, path, asynchronous=asynchronous)
+    assert path.read_bytes() == FILE
+    with pytest.raises(UnreadableAnswerError, match="part of another file"):
+        stream(client, LINK, asynchronous=asynchronous, start=1000, etag='"of another file"')
+
+
+@both
 def test_a_file_of_another_size_is_told(
     client: Client, server: Server, path: Path, asynchronous: bool
 ) -> None:
