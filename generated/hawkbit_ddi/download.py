@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import httpx
 
@@ -101,7 +101,7 @@ class Transfer(Download):
         If-Range takes strong tags only (RFC 9110, section 13.1.5); up to hawkBit 0.9 they have no quotes.
         """
         headers = {"Accept": "application/octet-stream, */*;q=0.1", "Range": f"bytes={self.position}-"}
-        if self.position and self.etag is not None and is_strong(self.etag):
+        if self.position and is_strong(self.etag):
             headers["If-Range"] = self.etag
         return headers
 
@@ -172,7 +172,7 @@ class Transfer(Download):
         first, last, total = int(match[1]), int(match[2]), _number(match[3])
         if first != self.position or last < first or length not in {None, last - first + 1}:
             return f"{match[0]!r} is not the part that was asked for"
-        if self.etag is not None and headers.get("etag", self.etag) != self.etag:
+        if is_strong(self.etag) and headers.get("etag", self.etag) != self.etag:
             return "it is a part of another file"
         if total is not None and last >= total:
             return f"{match[0]!r} is impossible"
@@ -250,15 +250,11 @@ def artifact_link(links: Mapping[str, Link]) -> str | None:
     return None
 
 
-def is_strong(etag: str) -> bool:
+def is_strong(etag: str | None) -> TypeGuard[str]:
     """Tell whether a tag stands for exact bytes and can be sent back; also one without quotes (hawkBit up to 0.9)."""
-    return (
-        bool(etag)
-        and etag.isascii()
-        and etag.isprintable()
-        and etag == etag.strip()
-        and not etag.startswith("W/")
-    )
+    if not etag or etag.startswith("W/"):
+        return False
+    return etag.isascii() and etag.isprintable() and etag == etag.strip()
 
 
 def _strongest(hashes: Hashes | None) -> tuple[str, str | None]:
