@@ -130,7 +130,7 @@ class Transfer(Download):
         """Tell whether the status is a refusal; 416 is none if it says that all is here."""
         if answer.status_code == 416:
             whole = _UNSATISFIED.fullmatch(answer.headers.get("content-range", "").strip())
-            self.stale = whole is None or int(whole[1]) != self.position
+            self.stale = self.position != (int(whole[1]) if whole else self.size)
             return self.stale
         return not answer.is_success
 
@@ -215,7 +215,8 @@ class Transfer(Download):
 class DownloadStream(Transfer):
     """A file whose bytes arrive while one iterates over it, once; at the end size and hash are checked.
 
-    A `Download` that is still going on. The iteration raises TransportError where the connection breaks: `position` and `etag` tell how to go on.
+    A `Download` that is still going on. The iteration raises TransportError where the connection breaks: `position`
+    and `etag` tell how to go on.
     """
 
     def __iter__(self) -> Iterator[bytes]:
