@@ -245,6 +245,20 @@ def test_a_file_that_changed_is_fetched_whole(
     save(client, artifact(), path, asynchronous=asynchronous)
     assert path.read_bytes() == FILE
     assert server.asked == [("bytes=1000-", '"of another file"')]
+    server.content = FILE[:500]
+    left_behind(path, b"x" * 1000, '"of another file"')
+    save(client, LINK, path, asynchronous=asynchronous)
+    assert path.read_bytes() == FILE[:500]
+
+
+@both
+def test_a_tag_goes_with_its_file(client: Client, server: Server, path: Path, asynchronous: bool) -> None:
+    """What replaces a part and has no tag leaves none of the old one's behind."""
+    left_behind(path, b"x" * 1000, '"of another file"')
+    server.answer = lambda _: httpx.Response(200, stream=httpx.ByteStream(FILE[:1000]))
+    with pytest.raises(TransportError):
+        save(client, artifact(), path, asynchronous=asynchronous)
+    assert lying_beside(path) == ["system.raucb.part"]
 
 
 @both
@@ -371,6 +385,7 @@ def test_a_full_history_is_a_quota(client: Client, server: Server, path: Path) -
         None,
         "",
         "bytes 0-255999/256000",
+        "bytes 0-254999/256000",
         "bytes 999-255999/256000",
         "bytes 1001-255999/256000",
         "bytes 1000-999/256000",
@@ -509,6 +524,7 @@ def test_a_redirect_downwards_or_in_circles_is_not_followed(
     with pytest.raises((RedirectError, TransportError)):
         save(client, artifact(), path, asynchronous=asynchronous)
     assert len(server.requests) <= 6
+    assert {request.url.scheme for request in server.requests} == {"https"}
 
 
 def test_a_link_by_another_name_is_rebased(client: Client, server: Server, path: Path) -> None:
