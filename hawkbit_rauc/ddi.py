@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import hawkbit_ddi as sdk
 import httpx
 
-from hawkbit_rauc import details, interval, links, trouble
+from hawkbit_rauc import details, links, trouble
 from hawkbit_rauc.errors import CredentialsError, HawkbitRaucError, OfferGoneError, ServerError
 from hawkbit_rauc.model import (
     Artifact,
@@ -399,7 +399,7 @@ class Hawkbit:
 
 def _poll(base: sdk.ControllerBase) -> Poll:
     return Poll(
-        interval=interval.seconds(base.config.polling.sleep),
+        interval=base.config.polling.seconds,
         deployment=_offer(base, "deploymentBase"),
         cancel=_offer(base, "cancelAction"),
         confirmation=_offer(base, "confirmationBase"),

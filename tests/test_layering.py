@@ -24,7 +24,7 @@ ROWS = (
     {"board", "clock", "config", "control", "ddi", "download", "journal", "logs", "notify", "rauc", "retry"},
     {"dbus", "part", "settings", "threads", "trouble"},
     {"ports"},
-    {"attributes", "details", "interval", "keyfile", "links", "notes", "origin", "ranges", "rules"},
+    {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
     {"errors", "model"},
     {"__init__"},
 )

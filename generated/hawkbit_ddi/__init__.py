@@ -29,6 +29,11 @@ if TYPE_CHECKING:
         put_installed_base as put_installed_base,
     )
     from .client import Client as Client
+    from .download import (
+        AsyncDownloadStream as AsyncDownloadStream,
+        Download as Download,
+        DownloadStream as DownloadStream,
+    )
     from .errors import (
         BadRequestError as BadRequestError,
         ConflictError as ConflictError,
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         GoneError as GoneError,
         LinkError as LinkError,
         MethodNotAllowedError as MethodNotAllowedError,
+        MismatchError as MismatchError,
         NotFoundError as NotFoundError,
         PreconditionFailedError as PreconditionFailedError,
         QuotaExceededError as QuotaExceededError,
@@ -87,6 +93,9 @@ HAWKBIT_VERSION = "1.1.0"
 
 _MODULES = {
     "Client": ".client",
+    "AsyncDownloadStream": ".download",
+    "Download": ".download",
+    "DownloadStream": ".download",
     "Call": ".types",
     "Response": ".types",
     "BadRequestError": ".errors",
@@ -96,6 +105,7 @@ _MODULES = {
     "GoneError": ".errors",
     "LinkError": ".errors",
     "MethodNotAllowedError": ".errors",
+    "MismatchError": ".errors",
     "NotFoundError": ".errors",
     "PreconditionFailedError": ".errors",
     "QuotaExceededError": ".errors",

@@ -5,21 +5,26 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 import httpx
 
 from . import decoding, links
 from .credentials import Credentials, tls_context
 from .errors import LinkError, StatusError, UnreadableAnswerError, status_error
-from .exchange import SENDING, Body, Deadline, transport_errors
+from .exchange import SENDING, Body, Deadline, aread, read, transport_errors
 from .types import Call, Response
+
+if TYPE_CHECKING:
+    from .download import AsyncDownloadStream, Download, DownloadStream
+    from .models import Artifact, Hashes
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound="_Answer")
@@ -89,8 +94,11 @@ class Client:
         if sum(c is not None for c in (target_token, gateway_token, client_certificate)) > 1:
             raise ValueError("give only one of target_token, gateway_token and client_certificate")
         self.base_url = links.base(base_url)
+        """The server's address with its path prefix, without a slash at the end."""
         self.controller_id = links.identifier(controller_id, "the controller id")
+        """The controller's id."""
         self.tenant = links.identifier(tenant, "the tenant")
+        """The server's tenant."""
         self._root = f"/{links.segment(tenant)}/controller/v1/{links.segment(controller_id)}"
         self._credentials = Credentials(self.base_url, target_token, gateway_token, headers or {})
         self._certificate = client_certificate
@@ -115,7 +123,7 @@ class Client:
 
     @cached_property
     def http(self) -> httpx.Client:
-        """The synchronous httpx client: for downloads, and whatever else is not an operation.
+        """The synchronous httpx client: for whatever is neither an operation nor a download.
 
         It adds the credentials to requests for the configured origin and takes them off all others, redirects
         included.
@@ -225,6 +233,110 @@ class Client:
             path = links.with_query(path, "actionHistory", str(action_history))
         return Call("GET", path, decoding.read_object(model.from_dict))
 
+    # Downloads
+
+    @contextmanager
+    def download_stream(
+        self,
+        source: Artifact | str,
+        *,
+        start: int = 0,
+        etag: str | None = None,
+        size: int | None = None,
+        hashes: Hashes | None = None,
+    ) -> Iterator[DownloadStream]:
+        """Fetch a file and give its bytes as they arrive; size and hash are checked at the end of the iteration.
+
+        Own paths are fetched by way of the configured origin, any other link where it leads to, without the
+        credentials; redirects are followed, but none from https to http.
+
+        Args:
+            source: An artifact, or a link. Give the link where the chunk is `encrypted`: size and hashes of its
+                artifacts describe other bytes than are sent.
+            start: How many bytes to leave out at the beginning. The hash can't be checked then; nor can the server
+                be relied on: see where the stream's `position` is.
+            etag: The tag of the file whose first bytes are here already, exactly as received; for another file all
+                is sent, and `position` is 0.
+            size: The bytes that the file must have; if left out, the artifact's.
+            hashes: The hashes that the file must have, of which the strongest counts; if left out, the artifact's.
+
+        Returns:
+            The file; iterate over it, once.
+
+        Raises:
+            MismatchError: size or hash are not the announced ones.
+            LinkError: the artifact has no link, or it is no http or https link.
+            StatusError: the server refused; one subclass for each status.
+            UnreadableAnswerError: the answer is not the file.
+            TransportError: there was no answer, or it broke off.
+            ValueError: `start` is negative.
+        """
+        from . import download  # noqa: PLC0415  # whoever doesn't download needs not load it
+
+        with download.stream(self, source, size, hashes, start, etag) as file:
+            yield file
+
+    @asynccontextmanager
+    async def adownload_stream(
+        self,
+        source: Artifact | str,
+        *,
+        start: int = 0,
+        etag: str | None = None,
+        size: int | None = None,
+        hashes: Hashes | None = None,
+    ) -> AsyncIterator[AsyncDownloadStream]:
+        """Do as `download_stream` does, asynchronously."""
+        from . import download  # noqa: PLC0415
+
+        async with download.astream(self, source, size, hashes, start, etag) as file:
+            yield file
+
+    def download(
+        self,
+        source: Artifact | str,
+        path: str | os.PathLike[str],
+        *,
+        size: int | None = None,
+        hashes: Hashes | None = None,
+    ) -> Download:
+        """Fetch a file onto the disk; what a former call left there is gone on with.
+
+        The bytes are collected beside the file's place, in `NAME.part`, with the tag in `NAME.part.etag`. The file
+        gets its name, in place of an older one, when all of it is here and right. Call again after an error: the
+        request then is for what is missing (Range, If-Range). Bytes of a former call count only if a hash or the tag
+        can tell that they belong to the file; if they turn out wrong, all is fetched anew, once.
+
+        Args:
+            source: An artifact, or a link; see `download_stream`.
+            path: Where the file will lie.
+            size: The bytes that the file must have; if left out, the artifact's.
+            hashes: The hashes that the file must have, of which the strongest counts; if left out, the artifact's.
+
+        Returns:
+            What was fetched, with its size, tag and hash.
+
+        Raises:
+            OSError: the disk can't keep the file.
+            DdiError: as for `download_stream`.
+        """
+        from . import part  # noqa: PLC0415
+
+        return part.save(self, source, size, hashes, path)
+
+    async def adownload(
+        self,
+        source: Artifact | str,
+        path: str | os.PathLike[str],
+        *,
+        size: int | None = None,
+        hashes: Hashes | None = None,
+    ) -> Download:
+        """Do as `download` does, asynchronously; threads wait for the disk."""
+        from . import part  # noqa: PLC0415
+
+        return await part.asave(self, source, size, hashes, path)
+
     # Operations
 
     def send(self, call: Call[T]) -> Response[T]:
@@ -244,18 +356,18 @@ class Client:
     def send_tagged(self, call: Call[T]) -> Response[T | None]:
         """Do one operation that may carry If-None-Match; `parsed` is None after 304. Raises as `send`."""
         deadline = Deadline(self._total_timeout, self._timeout.read)
-        with transport_errors(call), self._opened(call, read=deadline) as answer:
-            body = self._read(answer)
+        with transport_errors(call.name), self._opened(call, read=deadline) as answer:
+            body = read(answer)
         return self._result(call, answer, body)
 
     async def asend_tagged(self, call: Call[T]) -> Response[T | None]:
         """Do as `send_tagged` does, asynchronously."""
         import asyncio  # noqa: PLC0415  # as costly as httpx itself, and not needed by synchronous callers
 
-        with transport_errors(call):
+        with transport_errors(call.name):
             try:
                 async with asyncio.timeout(self._total_timeout), self._aopened(call) as answer:
-                    body = await self._aread(answer)
+                    body = await aread(answer)
             except TimeoutError:
                 raise TimeoutError("the answer takes too long to arrive") from None
         return self._result(call, answer, body)
@@ -263,23 +375,23 @@ class Client:
     @contextmanager
     def stream(self, call: Call[Any]) -> Iterator[httpx.Response]:
         """Do one operation and give its 2xx answer, the body not yet read. Raises as `send`."""
-        with transport_errors(call), self._opened(call) as answer:
+        with transport_errors(call.name), self._opened(call) as answer:
             if not answer.is_success:
-                raise self._refusal(call, answer, self._read(answer).content(answer)[0])
+                raise self._refusal(call.name, answer, read(answer))
             yield answer
 
     @asynccontextmanager
     async def astream(self, call: Call[Any]) -> AsyncIterator[httpx.Response]:
         """Do as `stream` does, asynchronously."""
-        with transport_errors(call):
+        with transport_errors(call.name):
             async with self._aopened(call) as answer:
                 if not answer.is_success:
-                    raise self._refusal(call, answer, (await self._aread(answer)).content(answer)[0])
+                    raise self._refusal(call.name, answer, await aread(answer))
                 yield answer
 
     @contextmanager
     def _opened(self, call: Call[Any], **timeouts: Any) -> Iterator[httpx.Response]:
-        with transport_errors(call, SENDING):
+        with transport_errors(call.name, SENDING):
             answer = self.http.send(self._request(self.http, call, **timeouts), stream=True)
         try:
             yield answer
@@ -288,29 +400,12 @@ class Client:
 
     @asynccontextmanager
     async def _aopened(self, call: Call[Any]) -> AsyncIterator[httpx.Response]:
-        with transport_errors(call, SENDING):
+        with transport_errors(call.name, SENDING):
             answer = await self.async_http.send(self._request(self.async_http, call), stream=True)
         try:
             yield answer
         finally:
             await answer.aclose()
-
-    def _read(self, answer: httpx.Response) -> Body:
-        body = Body()
-        for piece in [answer.content] if answer.is_stream_consumed else answer.iter_raw():
-            if not body.takes(piece):
-                break
-        return body
-
-    async def _aread(self, answer: httpx.Response) -> Body:
-        body = Body()
-        if answer.is_stream_consumed:
-            body.takes(answer.content)
-            return body
-        async for piece in answer.aiter_raw():
-            if not body.takes(piece):
-                break
-        return body
 
     def _request(
         self, http: httpx.Client | httpx.AsyncClient, call: Call[Any], **timeouts: Any
@@ -339,7 +434,7 @@ class Client:
         parsed: T | None = None
         if answer.status_code != 304 or "If-None-Match" not in call.headers:
             if not answer.is_success:
-                raise self._refusal(call, answer, content)
+                raise self._refusal(call.name, answer, body)
             try:
                 if problem:
                     raise ValueError(problem)  # noqa: TRY301
@@ -353,6 +448,7 @@ class Client:
                 ) from None
         return Response(answer.status_code, answer.headers, content, parsed)
 
-    def _refusal(self, call: Call[Any], answer: httpx.Response, content: bytes) -> StatusError:
+    def _refusal(self, what: str, answer: httpx.Response, body: Body) -> StatusError:
+        content, _ = body.content(answer)
         clean = self._credentials.without_secrets
-        return status_error(call.name, answer.status_code, answer.headers, content, clean)
+        return status_error(what, answer.status_code, answer.headers, content, clean)

@@ -6,6 +6,7 @@
     ├── TransportError               no answer: name, connection, TLS, time, protocol
     ├── UnreadableAnswerError        an answer, but not what DDI says
     ├── LinkError                    a link of the server that is not followed
+    ├── MismatchError                a file that is not what was announced
     └── StatusError                  the server refused; 4xx without a class of its own, too
         ├── RedirectError            3xx: the address is wrong, or a login page is in the way
         ├── BadRequestError          400
@@ -62,6 +63,10 @@ class UnreadableAnswerError(DdiError):
 
 class LinkError(DdiError):
     """A link of the server leads away from the controller's own path and is not followed."""
+
+
+class MismatchError(DdiError):
+    """A file's size or hash is not the announced one."""
 
 
 class StatusError(DdiError):

@@ -8,15 +8,13 @@ import math
 import re
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 
 from .errors import TransportError
 from .links import presentable
-from .types import Call
 
 MAX_ANSWER = 4 * 1024 * 1024
 """The longest body in bytes that is read into memory."""
@@ -90,12 +88,46 @@ class Body:
         return plain, "" if inflate.eof else "it is cut"
 
 
+def pieces(answer: httpx.Response) -> Iterable[bytes]:
+    """Return the body's bytes as they arrive; at once where a transport for tests has read them already."""
+    return [answer.content] if answer.is_stream_consumed else answer.iter_raw()
+
+
+async def apieces(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Do as `pieces` does, asynchronously."""
+    if answer.is_stream_consumed:
+        yield answer.content
+        return
+    async for piece in answer.aiter_raw():
+        yield piece
+
+
+def read(answer: httpx.Response) -> Body:
+    """Read as much of an answer's body as is taken."""
+    body = Body()
+    for piece in pieces(answer):
+        if not body.takes(piece):
+            break
+    return body
+
+
+async def aread(answer: httpx.Response) -> Body:
+    """Do as `read` does, asynchronously."""
+    body = Body()
+    async for piece in apieces(answer):
+        if not body.takes(piece):
+            break
+    return body
+
+
 @contextmanager
-def transport_errors(call: Call[Any], kinds: tuple[type[Exception], ...] = READING) -> Iterator[None]:
-    """Turn errors of these kinds into TransportError."""
+def transport_errors(
+    what: str, kinds: tuple[type[Exception], ...] = READING, outcome: str = "got no answer"
+) -> Iterator[None]:
+    """Turn errors of these kinds into TransportError, whose sentence begins with the request and its outcome."""
     try:
         yield
     except kinds as error:
         # httpx's timeouts often come without words: ConnectTimeout reads "connect timeout".
         reason = presentable(str(error)) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-        raise TransportError(f"{call.name} got no answer: {reason}") from error
+        raise TransportError(f"{what} {outcome}: {reason}") from error

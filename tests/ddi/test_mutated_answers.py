@@ -8,12 +8,12 @@ from contextlib import suppress
 
 import hawkbit_ddi
 import httpx
+from hawkbit_ddi.interval import LONGEST, SHORTEST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hawkbit_rauc.ddi import Hawkbit
 from hawkbit_rauc.errors import OfferGoneError, ServerError
-from hawkbit_rauc.interval import LONGEST, SHORTEST
 from hawkbit_rauc.model import Identity, Offer
 
 UNUSED = ssl.create_default_context()  # made once: it takes longer than all the rest

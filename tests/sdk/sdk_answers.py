@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What real servers answer, and a client whose server is a function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import attrs
 import hawkbit_ddi
 import httpx
 from hawkbit_ddi import (
@@ -212,3 +213,25 @@ def client_of(server: Callable[[httpx.Request], httpx.Response], **options: Any)
     options = {"target_token": TOKEN, "verify": TLS} | options
     transport = httpx.MockTransport(server)
     return Client(BASE, "dev-1", transport=transport, async_transport=transport, **options)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all values within a JSON value."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, key))
+
+
+def walk(value: Any) -> None:
+    """Read and print all members of a model, and see that they are of the types they claim."""
+    repr(value)
+    if attrs.has(type(value)):
+        for member in attrs.fields(type(value)):
+            inner = getattr(value, member.name)
+            if member.name != "raw":
+                assert inner is not None or "None" in str(member.type), member
+                walk(inner)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            walk(inner)

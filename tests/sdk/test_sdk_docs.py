@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The examples of docs/sdk.md run, in their order, against a loopback server."""
 
+import hashlib
 import json
 import re
 import threading
@@ -26,7 +27,8 @@ class Server(BaseHTTPRequestHandler):
         """Answer a poll, a deployment, a download."""
         path = self.path.partition("?")[0].removeprefix(OWN)
         deployment: Any = json.loads(json.dumps(HAWKBIT_DEPLOYMENT))
-        deployment["deployment"]["chunks"][0]["artifacts"][0]["size"] = 6
+        artifact = deployment["deployment"]["chunks"][0]["artifacts"][0]
+        artifact |= {"size": 6, "hashes": {"sha256": hashlib.sha256(b"bundle").hexdigest()}}
         if path == "" and self.headers.get("if-none-match") == TAG:
             self.reply(304, b"")
         elif path == "":
@@ -68,10 +70,11 @@ def url() -> Iterator[str]:
 
 
 def test_the_examples_run(
-    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each example of the page does what it says, one after the other."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(examples) >= 6
     names: dict[str, Any] = {}
@@ -81,6 +84,7 @@ def test_the_examples_run(
     assert capsys.readouterr().out.splitlines() == [
         "poll again after 00:05:00",
         f"install ['{ARTIFACTS[0]['filename']}']",
+        "6 bytes, of which are here 6",
     ]
 
 

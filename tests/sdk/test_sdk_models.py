@@ -3,7 +3,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -43,6 +42,8 @@ from sdk_answers import (
     NOT_FOUND,
     READS,
     client_of,
+    places,
+    walk,
 )
 
 
@@ -167,14 +168,6 @@ json_values = st.recursive(
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The paths of all values within a JSON value."""
-    yield path
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from places(inner, (*path, key))
-
-
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
     """A real answer with members exchanged, doubled or removed, or its bytes cut or changed."""
@@ -204,20 +197,6 @@ def bodies(draw: st.DrawFn) -> bytes:
         at = draw(st.integers(0, len(body)))
         body = body[:at] + draw(st.binary(max_size=4)) + body[at + draw(st.integers(0, 4)) :]
     return body
-
-
-def walk(value: Any) -> None:
-    """Read and print all members of a model, and see that they are of the types they claim."""
-    repr(value)
-    if attrs.has(type(value)):
-        for member in attrs.fields(type(value)):
-            inner = getattr(value, member.name)
-            if member.name != "raw":
-                assert inner is not None or "None" in str(member.type), member
-                walk(inner)
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            walk(inner)
 
 
 @settings(max_examples=300, deadline=None)

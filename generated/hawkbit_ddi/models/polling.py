@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .. import decoding
+from .. import decoding, interval
 
 
 @frozen(kw_only=True)
@@ -28,3 +28,8 @@ class Polling:
             sleep=decoding.text(answer.get("sleep")),
             raw=answer,
         )
+
+    @property
+    def seconds(self) -> float | None:
+        """`sleep` in seconds, between 1 s and 7 days; None if it is absent, zero or unreadable."""
+        return interval.seconds(self.sleep)

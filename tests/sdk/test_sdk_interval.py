@@ -2,10 +2,9 @@
 """The poll interval is read in every form, and nothing else is believed."""
 
 import pytest
+from hawkbit_ddi.interval import LONGEST, SHORTEST, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from hawkbit_rauc.interval import LONGEST, SHORTEST, seconds
 
 
 @pytest.mark.parametrize(
