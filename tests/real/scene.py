@@ -5,13 +5,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from rig.action import Action
 from rig.bundles import Bundle
 from rig.hawkbit import Hawkbit
 from rig.process import Process
 from rig.proxy import Proxy
 from rig.rauc import Board
 from rig.run import configuration, daemon
+
+from hawkbit_testing.management import Action
 
 Files = Bundle | Path | Mapping[str, bytes | Path]
 
@@ -32,7 +33,7 @@ class Scene:
         self.board = board
         self.hawkbit = hawkbit
         self.proxy = proxy
-        self.target = hawkbit.create_target()
+        self.target = hawkbit.target()
         self.keys: dict[str, object] = {"first_poll_within": 0, "retry_wait": 1}
         self.location = board.folder / "download" / "bundle.raucb"
         self._running: list[Process] = []
@@ -47,7 +48,7 @@ class Scene:
     def offer(self, files: Files) -> Action:
         """Assign a bundle, any file, or several, to the board."""
         content = files.path if isinstance(files, Bundle) else files
-        return self.hawkbit.assign(self.target, self.hawkbit.distribution(content))
+        return self.target.assign(content)
 
     # the daemon
 
