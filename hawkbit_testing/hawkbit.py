@@ -60,6 +60,11 @@ class Hawkbit(Tenant):
         return Transport(self._web.answer)
 
     @property
+    def listening(self) -> bool:
+        """Whether there is a socket at `url`."""
+        return self._web.listening
+
+    @property
     def url(self) -> str:
         """The server's address; before it has listened for the first time one that only the transport knows."""
         return self._web.url

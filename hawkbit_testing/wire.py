@@ -157,6 +157,11 @@ class Web:
         scheme = "https" if self._context else "http"
         return f"{scheme}://127.0.0.1:{self._port}" if self._port else f"{scheme}://hawkbit.test"
 
+    @property
+    def listening(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
     def up(self) -> None:
         """Listen, on the same port again after `down`."""
         self._server = _Server(self, self._port, self._context)

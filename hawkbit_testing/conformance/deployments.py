@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """GET deploymentBase/{actionId}: how a deployment is told, and what reading it does."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from hawkbit_testing.conformance.polls import LATER, open_window
@@ -23,9 +24,9 @@ def payload(site: Site) -> None:
     artifact = chunk["artifacts"][0]
     right = len(site.content) == artifact["size"] and document["id"] == str(action.id)
     site.note(DEPLOYMENT, "open", "id and size are right", str(right), f"part {chunk['part']}")
-    base, _, path = next(iter(artifact["_links"].values()))["href"].partition("/softwaremodules/")
-    own = "below the controller's own path" if base == controller.base else base
-    site.note(DEPLOYMENT, "open", "link of the artifact", own, path.partition("/")[2])
+    for name, link in sorted(artifact["_links"].items()):
+        path = link["href"].replace(controller.base, "")
+        site.note(DEPLOYMENT, "open", f"link {name}", re.sub(r"/\d+/", "/{moduleId}/", path))
 
 
 def kinds_of_module(site: Site) -> None:

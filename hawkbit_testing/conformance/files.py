@@ -79,7 +79,11 @@ def whole(site: Site) -> None:
     site.note(FILE, "unknown module", "Accept: application/octet-stream", answered(narrow))
     head = controller.ask("HEAD", url)
     site.note(
-        FILE, "open", "HEAD", answered(head), f"Content-Length {head.headers.get('Content-Length', 'none')}"
+        FILE,
+        "open",
+        "HEAD",
+        answered(head),
+        f"length right: {head.headers.get('Content-Length') == str(len(site.content))}",
     )
     site.note(FILE, "open", "If-None-Match: the tag", answered(controller.get(url, If_None_Match=tag)))
     narrow = controller.get(url, Accept="application/octet-stream")

@@ -4,7 +4,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from hawkbit_testing.conformance.site import Controller, Site, answered
+from hawkbit_testing.conformance.site import Controller, Site, UnsupportedError, answered
 from hawkbit_testing.software import Window
 
 POLL = "GET {controllerId}"
@@ -132,6 +132,8 @@ def tags(site: Site) -> None:
     tag = controller.get().headers.get("ETag", "")
     form = "32 hex digits after a 0, in quotes" if tag.startswith('"0') and len(tag) == 35 else tag or "none"
     site.note(POLL, "any", "ETag", form)
+    if not tag:
+        raise UnsupportedError("the server sends no tag")
     for name, text in (
         ("the tag", tag),
         ("W/ and the tag", f"W/{tag}"),
@@ -139,7 +141,7 @@ def tags(site: Site) -> None:
         ("*", "*"),
         ("another tag", '"0123"'),
     ):
-        again = controller.get(If_None_Match=text or "x")
+        again = controller.get(If_None_Match=text)
         same = "the same tag" if again.headers.get("ETag", "") == tag else "another tag"
         site.note(
             POLL,
@@ -150,7 +152,7 @@ def tags(site: Site) -> None:
             "body" if again.content else "empty",
         )
     controller.assign()
-    site.note(POLL, "changed", "If-None-Match: the tag", answered(controller.get(If_None_Match=tag or "x")))
+    site.note(POLL, "changed", "If-None-Match: the tag", answered(controller.get(If_None_Match=tag)))
 
 
 def stamps(site: Site) -> None:

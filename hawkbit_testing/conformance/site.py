@@ -67,7 +67,9 @@ class Site:
         self.http = self._client()
 
     def _client(self) -> httpx.Client:
-        transport = self.server.transport if isinstance(self.server, Hawkbit) else None
+        transport = None
+        if isinstance(self.server, Hawkbit) and not self.server.listening:
+            transport = self.server.transport
         return httpx.Client(transport=transport, timeout=60, trust_env=False)
 
     def reconnect(self) -> None:
@@ -253,12 +255,16 @@ class Controller:
         return str((links.get("download-http") or links["download"])["href"])
 
     def module_path(self, action: Action) -> str:
-        """Return the path of an action's only module, below the controller's own."""
-        return (
-            urlsplit(self.artifact(action))
-            .path.removeprefix(urlsplit(self.base).path + "/")
-            .rpartition("/")[0]
-        )
+        """Return the path of an action's only module, below the controller's own.
+
+        Raises:
+            UnsupportedError: the server's links name no module.
+        """
+        path = urlsplit(self.artifact(action)).path
+        found = re.search(r"/(softwaremodules/[^/]+/artifacts)/", path)
+        if not found:
+            raise UnsupportedError(f"{path} names no module")
+        return found[1]
 
     # what came of it
 
@@ -300,15 +306,6 @@ def answered(answer: httpx.Response) -> str:
     return f"{answer.status_code} without a code"
 
 
-def shape(value: Any) -> Any:
-    """Return JSON with types in place of values and the relations of links, for comparison."""
-    if isinstance(value, dict):
-        return {key: shape(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [shape(part) for part in value]
-    return type(value).__name__
-
-
 def outline(value: Any) -> str:
     """Return the members of JSON as a short text."""
     if isinstance(value, dict):
@@ -316,11 +313,6 @@ def outline(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(outline, value)) + "]"
     return "" if isinstance(value, str) else type(value).__name__
-
-
-def without_query(href: str) -> str:
-    """Return a link without its query."""
-    return re.sub(r"\?.*", "", href)
 
 
 @contextlib.contextmanager
