@@ -7,6 +7,7 @@ and holds up no event loop.
 
 import asyncio
 import contextlib
+import operator
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
@@ -59,7 +60,13 @@ class _Wait:
 
     def __init__(self, request: httpx.Request) -> None:
         self._request = request
-        self._seconds = request.extensions.get("timeout", {}).get("read")
+        self._timeout = request.extensions.get("timeout", {}).get("read")
+
+    @property
+    def _seconds(self) -> float | None:
+        """How long one wait may take; of whatever a socket takes as a timeout, such as one that shrinks."""
+        whole = self._timeout is None or isinstance(self._timeout, float)
+        return self._timeout if whole else operator.index(self._timeout)
 
     def __call__(self, call: Callable[[], T]) -> T:
         with self._told():

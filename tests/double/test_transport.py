@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-
 from hawkbit_ddi import Client, get_controller_base
+
 from hawkbit_testing import Hawkbit, faults
 
 CONTENT = bytes(range(256)) * 40
@@ -60,6 +60,9 @@ def test_the_sdk_speaks_to_it_both_ways(double: Hawkbit) -> None:
     assert "configData" in get_controller_base.sync(client=client).links
     base = asyncio.run(get_controller_base.asyncio(client=client))
     assert "configData" in base.links
+    for _ in range(2):
+        double.fault("GET", faults.trickle(20, 0.001))
+        assert "configData" in get_controller_base.sync(client=client).links
     assert double.target("new-1").update_status == "registered"
     client.close()
 
