@@ -1,22 +1,60 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A stateful double of hawkBit's DDI on a real loopback socket, for what no real server does on demand.
+"""A stateful double of hawkBit for the tests of whatever speaks DDI: a transport, a loopback server, fixtures.
 
 ::
 
-    with Hawkbit(version="1.1") as hawkbit:
-        target = hawkbit.create_target("dev-1", token="secret")
-        action = hawkbit.assign(target, {"system.raucb": content})
-        hawkbit.fault("POST .*/feedback", faults.lost())
-        action.wait()
+    hawkbit = Hawkbit(version="1.1")
+    action = hawkbit.target("dev-1", token="secret").assign({"system.raucb": content}, forced=True)
+    hawkbit.fault("POST .*/feedback", faults.lost())
+    client = httpx.Client(transport=hawkbit.transport, base_url=hawkbit.url)
 
-Its operator's side is called as `rig.hawkbit.Hawkbit` is, so that one test can drive both; its answers
-are those of the version asked for (0.3 to 1.1) and are held to the real server by
-`tests/ddi/test_same_as_real.py`.
+Its answers are those of the version asked for (0.3 to 1.1); `hawkbit_testing.conformance` holds them to
+real servers.
 """
 
-from hawkbit_testing import faults
-from hawkbit_testing.hawkbit import Hawkbit
-from hawkbit_testing.state import Action, Entry, Target
-from hawkbit_testing.wire import Answer, Request
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Action", "Answer", "Entry", "Hawkbit", "Request", "Target", "faults"]
+if TYPE_CHECKING:
+    from hawkbit_testing import faults
+    from hawkbit_testing.actions import Action, Entry
+    from hawkbit_testing.hawkbit import Hawkbit
+    from hawkbit_testing.quirks import Limits
+    from hawkbit_testing.software import DistributionSet, Module, Window
+    from hawkbit_testing.tenant import Target
+    from hawkbit_testing.wire import Answer, Exchange, Request
+
+__all__ = [
+    "Action",
+    "Answer",
+    "DistributionSet",
+    "Entry",
+    "Exchange",
+    "Hawkbit",
+    "Limits",
+    "Module",
+    "Request",
+    "Target",
+    "Window",
+    "faults",
+]
+
+#: Where each name is defined. They are imported when they are asked for: pytest imports this package for its
+#: plugin in every run, also where nobody uses it.
+_HOMES = {
+    "actions": ("Action", "Entry"),
+    "hawkbit": ("Hawkbit",),
+    "quirks": ("Limits",),
+    "software": ("DistributionSet", "Module", "Window"),
+    "tenant": ("Target",),
+    "wire": ("Answer", "Exchange", "Request"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "faults":
+        return import_module("hawkbit_testing.faults")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"hawkbit_testing.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

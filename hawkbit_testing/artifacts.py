@@ -3,8 +3,10 @@
 
 import re
 from email.utils import formatdate, parsedate_to_datetime
+from itertools import pairwise
 
-from hawkbit_testing.state import File, Quirks, Refusal
+from hawkbit_testing.quirks import Quirks, Refusal
+from hawkbit_testing.software import File
 from hawkbit_testing.wire import Answer, Request
 
 RANGES = re.compile(r"bytes=(\d*-\d*)(,\d*-\d*)*")
@@ -20,10 +22,11 @@ def serve(request: Request, file: File, quirks: Quirks) -> Answer:
     bare = file.digest("sha1")
     tag = f'"{bare}"' if quirks.quotes_etag else bare
     wanted = request.headers.get("If-Match")
+    # Compared with the bare hash: since the tag has quotes, it does not match itself.
     if wanted and wanted != "*" and bare not in [part.strip() for part in wanted.split(",")]:
         raise Refusal(412)
     headers = {
-        "Content-Disposition": f"attachment;filename={file.name[:78]}",
+        "Content-Disposition": f"attachment;filename={latin(file.name[:78])}",
         "Last-Modified": formatdate(file.created, usegmt=True),
         "ETag": tag,
         "Accept-Ranges": "bytes",
@@ -31,6 +34,12 @@ def serve(request: Request, file: File, quirks: Quirks) -> Answer:
         "X-Content-Type-Options": "nosniff",
     }
     size = len(file.content)
+    if suffix := _broken_suffix(request.headers.get("Range") or "", size, quirks):
+        headers |= {
+            "Content-Length": str(suffix),
+            "Content-Range": f"bytes {size - suffix}-{size - 1}/{size}",
+        }
+        return Answer(206, headers, file.content)
     ranges = _ranges(request.headers.get("Range"), size, quirks)
     if ranges and not _still_fits(request.headers.get("If-Range"), tag, file, quirks):
         ranges = []
@@ -59,7 +68,9 @@ def _ranges(header: str | None, size: int, quirks: Quirks) -> list[tuple[int, in
     ranges = []
     for part in header.removeprefix("bytes=").split(","):
         first, last = part.split("-")
-        if not first and (not last or not 0 < int(last) <= size):
+        if not first and last and int(last) > size:
+            raise _too_long(size, quirks)
+        if not first and (not last or int(last) == 0):
             raise _unsatisfiable(size)
         start = int(first) if first else size - int(last)
         end = min(int(last), size - 1) if first and last else size - 1
@@ -68,6 +79,10 @@ def _ranges(header: str | None, size: int, quirks: Quirks) -> list[tuple[int, in
         ranges.append((start, end))
     if ranges == [(0, size - 1)] and not quirks.quotes_etag:
         return []
+    in_order = sorted(ranges)
+    overlap = any(before[1] >= after[0] for before, after in pairwise(in_order))
+    if overlap and quirks.quotes_etag:
+        raise _unsatisfiable(size)
     return ranges
 
 
@@ -82,13 +97,27 @@ def _still_fits(condition: str | None, tag: str, file: File, quirks: Quirks) -> 
         return False
 
 
-class _Unsatisfiable(Refusal):
-    """416 with the size, so that a client can see that it has all."""
+def _broken_suffix(header: str, size: int, quirks: Quirks) -> int:
+    """Return the length of a suffix that is longer than the file, where that is answered and breaks off."""
+    found = re.fullmatch(r"bytes=-(\d+)", header)
+    length = int(found[1]) if found and quirks.long_suffix_status == 206 else 0
+    return length if length > size else 0
 
-    def __init__(self, size: int) -> None:
-        super().__init__(416)
-        self.headers = {"Content-Range": f"bytes */{size}"}
+
+def latin(name: str) -> str:
+    """Return a file name as a header can carry it."""
+    return name.encode("latin-1", "replace").decode("latin-1")
 
 
 def _unsatisfiable(size: int) -> Refusal:
-    return _Unsatisfiable(size)
+    """Return 416 with the size, so that a client can see that it has all."""
+    refusal = Refusal(416)
+    refusal.headers["Content-Range"] = f"bytes */{size}"
+    return refusal
+
+
+def _too_long(size: int, quirks: Quirks) -> Refusal:
+    """Return what a suffix longer than the file gets."""
+    if quirks.long_suffix_status == 416:
+        return _unsatisfiable(size)
+    return Refusal(quirks.long_suffix_status, plain=True)

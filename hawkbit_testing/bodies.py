@@ -5,7 +5,9 @@ import re
 from typing import Any
 from urllib.parse import quote_plus
 
-from hawkbit_testing.state import Action, File, Module, Quirks, Refusal, Report
+from hawkbit_testing.actions import Action, Report, now_ms
+from hawkbit_testing.quirks import Quirks, Refusal
+from hawkbit_testing.software import File, Module
 
 EXECUTIONS = {
     "closed",
@@ -25,11 +27,12 @@ PARTS = {"application": "bApp", "runtime": "jvm"}
 
 def handling(action: Action, own: str) -> dict[str, Any]:
     """Return the member `deployment` of an action; `own` is the controller's path in its links."""
-    closed = action.window == "unavailable" or action.type == "downloadonly"
+    window = action.window_state
+    closed = window == "unavailable" or action.type == "downloadonly"
     told: dict[str, Any] = {"download": action.urgency, "update": "skip" if closed else action.urgency}
-    if action.window is not None:
-        told["maintenanceWindow"] = action.window
-    return told | {"chunks": [_chunk(module, own) for module in action.modules]}
+    if window is not None:
+        told["maintenanceWindow"] = window
+    return told | {"chunks": [_chunk(module, own) for module in action.distribution_set.modules]}
 
 
 def _chunk(module: Module, own: str) -> dict[str, Any]:
@@ -37,12 +40,13 @@ def _chunk(module: Module, own: str) -> dict[str, Any]:
         "part": PARTS.get(module.type, module.type),
         "version": module.version,
         "name": module.name,
-        "artifacts": [_artifact(module, file, own) for file in module.files.values()],
+        "artifacts": [artifact(module, file, own) for file in module.files.values()],
     }
     return chunk | {"encrypted": True} if module.encrypted else chunk
 
 
-def _artifact(module: Module, file: File, own: str) -> dict[str, Any]:
+def artifact(module: Module, file: File, own: str) -> dict[str, Any]:
+    """Return an artifact as payloads and listings tell it; `own` is the controller's path in its links."""
     # Form-encoded: a space becomes a `+`, under which the server does not find the file.
     href = f"{own}/softwaremodules/{module.id}/artifacts/{quote_plus(file.name)}"
     return {
@@ -65,6 +69,7 @@ def read_feedback(document: dict[str, Any], quirks: Quirks) -> Report:
     if not isinstance(status, dict) or not isinstance(result, dict):
         raise unreadable
     details, code = status.get("details") or [], status.get("code")
+    at = document.get("timestamp") if quirks.knows_timestamp else None
     if isinstance(details, str) and quirks.text_details:
         details = [details]
     if (
@@ -72,14 +77,24 @@ def read_feedback(document: dict[str, Any], quirks: Quirks) -> Report:
         or result.get("finished") not in RESULTS
         or not isinstance(details, list)
         or not isinstance(result.get("progress") or {}, dict)
-        or (code is not None and not -(2**31) <= int(code) < 2**31)
+        or (quirks.knows_code and code is not None and not _is_int32(code))
+        or (quirks.wants_id and document.get("id") is not None and not str(document["id"]).isdigit())
+        or (at is not None and not isinstance(at, int))
     ):
         raise unreadable
     texts = [text for text in details if isinstance(text, str)]
     if any(MARKUP.search(text) for text in texts):
         raise Refusal(400, "repo.constraintViolation", "detailMessages: no HTML allowed")
     pieces = [text[at : at + 512] for text in texts for at in range(0, max(len(text), 1), 512)]
-    if code is not None and quirks.knows_code:
-        pieces.append(f"Update Server: Device reported status code: {code}")
-        return Report(status["execution"], result["finished"], tuple(pieces), int(code))
-    return Report(status["execution"], result["finished"], tuple(pieces))
+    number = int(code) if code is not None and quirks.knows_code else None
+    if number is not None:
+        pieces.append(f"Update Server: Device reported status code: {number}")
+    when = now_ms() if at is None else at
+    return Report(status["execution"], result["finished"], tuple(pieces), number, when)
+
+
+def _is_int32(value: object) -> bool:
+    try:
+        return -(2**31) <= int(value) < 2**31  # type: ignore[call-overload,no-any-return]
+    except (TypeError, ValueError):
+        return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Requests and answers, and the server that carries them over a socket."""
+"""Requests and answers, and the loopback server that carries them over a socket."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -77,9 +77,40 @@ class Answer:
     raw: bytes | None = None
     before: Callable[[], None] | None = None
 
+    @property
+    def length(self) -> str | None:
+        """What Content-Length says, if it is given."""
+        names = {name.lower(): value for name, value in self.headers.items()}
+        return names.get("content-length")
+
     def json(self) -> Any:
         """The decoded body."""
         return json.loads(cast("bytes", self.body))
+
+
+class CutError(Exception):
+    """The connection is to be cut at this point."""
+
+
+def sent(answer: Answer) -> Iterator[bytes]:
+    """Yield the body of an answer as far as it goes, without empty pieces.
+
+    Raises:
+        CutError: after the last piece, where the connection is cut then: `cut` says so, or the length that
+            is announced is not that of the body.
+    """
+    left = answer.cut
+    for piece in [answer.body] if isinstance(answer.body, bytes) else answer.body:
+        part = piece if left is None else piece[:left]
+        if part:
+            yield part
+        if left is not None:
+            left -= len(part)
+            if left == 0:
+                break
+    lies = isinstance(answer.body, bytes) and answer.length not in {None, str(len(answer.body))}
+    if answer.cut is not None or (lies and not answer.chunked):
+        raise CutError
 
 
 Handle = Callable[[], Answer]
@@ -95,15 +126,24 @@ class Exchange:
 
 
 class Web:
-    """The socket, the log of requests and the faults; what answers is given by `respond`.
+    """What is asked of a server and answered, the faults between, and the socket that both go over.
+
+    Args:
+        respond: answers a request.
+        changed: guards all state, and is notified after each request.
+        context: serves TLS.
 
     Attributes:
-        changed: guards all state, notified after each request and each step of the operator.
         exchanges: all that was asked, in the order of the answers.
     """
 
-    def __init__(self, respond: Callable[[Request], Answer], context: ssl.SSLContext | None) -> None:
-        self.changed = threading.Condition(threading.RLock())
+    def __init__(
+        self,
+        respond: Callable[[Request], Answer],
+        changed: threading.Condition | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.changed = changed or threading.Condition(threading.RLock())
         self.exchanges: list[Exchange] = []
         self._respond = respond
         self._context = context
@@ -113,8 +153,14 @@ class Web:
 
     @property
     def url(self) -> str:
-        """The server's address."""
-        return f"{'https' if self._context else 'http'}://127.0.0.1:{self._port}"
+        """The server's address; before it has listened for the first time one that only a transport knows."""
+        scheme = "https" if self._context else "http"
+        return f"{scheme}://127.0.0.1:{self._port}" if self._port else f"{scheme}://hawkbit.test"
+
+    @property
+    def listening(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
 
     def up(self) -> None:
         """Listen, on the same port again after `down`."""
@@ -148,7 +194,7 @@ class Web:
             self._faults.clear()
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request, by way of the first fault that matches."""
+        """Answer one request, by way of the first fault that matches, and note it down."""
 
         def handle() -> Answer:
             with self.changed:
@@ -228,15 +274,14 @@ class _Connection(BaseHTTPRequestHandler):
         if answer.silent or answer.raw is not None:
             self._cut()
             return
-        names = {name.lower() for name in answer.headers}
         self.send_response_only(answer.status, None)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        elif "content-length" not in names and isinstance(answer.body, bytes):
+        elif answer.length is None and isinstance(answer.body, bytes):
             self.send_header("Content-Length", str(len(answer.body)))
-        elif "content-length" not in names:
+        elif answer.length is None:
             self.close_connection = True
             self.send_header("Connection", "close")
         self.end_headers()
@@ -244,40 +289,17 @@ class _Connection(BaseHTTPRequestHandler):
             self._send_body(answer)
 
     def _send_body(self, answer: Answer) -> None:
-        left = answer.cut
-        for piece in _pieces(answer.body):
-            part = piece if left is None else piece[:left]
-            if answer.chunked and part:
-                self.wfile.write(b"%x\r\n" % len(part) + part + b"\r\n")
-            else:
-                self.wfile.write(part)
-            if left is not None:
-                left -= len(part)
-                if left == 0:
-                    break
-        if answer.cut is not None:
+        try:
+            for part in sent(answer):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part) if answer.chunked else part)
+        except CutError:
             self._cut()
-        elif answer.chunked:
-            self.wfile.write(b"0\r\n\r\n")
-        elif _announced(answer) != _sent(answer):
-            self._cut()
+        else:
+            if answer.chunked:
+                self.wfile.write(b"0\r\n\r\n")
 
     def _cut(self) -> None:
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
-
-
-def _pieces(body: bytes | Iterable[bytes]) -> Iterable[bytes]:
-    return [body] if isinstance(body, bytes) else body
-
-
-def _announced(answer: Answer) -> str | None:
-    headers: Mapping[str, str] = {name.lower(): value for name, value in answer.headers.items()}
-    return headers.get("content-length")
-
-
-def _sent(answer: Answer) -> str | None:
-    announced = _announced(answer)
-    return str(len(answer.body)) if announced is not None and isinstance(answer.body, bytes) else announced

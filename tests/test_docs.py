@@ -24,8 +24,8 @@ def test_readme_shows_how_to_poll_a_server(capsys: pytest.CaptureFixture[str]) -
     (example,) = examples(ROOT / "README.md", "python")
     assert len(example.splitlines()) <= 10
     with Hawkbit("1.1") as hawkbit:
-        target = hawkbit.create_target("board-0815", "the-token")
-        hawkbit.assign(target, {"system.raucb": b"bundle"})
+        target = hawkbit.target("board-0815", "the-token")
+        target.assign({"system.raucb": b"bundle"})
         exec(example.replace("https://hawkbit.example.com", hawkbit.url), {})
     assert "system.raucb" in capsys.readouterr().out
 

@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -17,10 +18,10 @@ from hawkbit_rauc.ddi import Hawkbit, connect
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError, PassingError, ServerError
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Identity, Offer, Poll, Told
 from hawkbit_testing import Hawkbit as Double
-from hawkbit_testing import Target, faults
-from hawkbit_testing.state import Limits
+from hawkbit_testing import Limits, Target, Window, faults
 
 TOKEN = "a-token-that-must-not-leak"
+LATER = Window(datetime(2099, 1, 1, tzinfo=UTC), timedelta(hours=1))
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def server() -> Iterator[Double]:
 
 @pytest.fixture
 def target(server: Double) -> Target:
-    return server.create_target("dev-1", TOKEN)
+    return server.target("dev-1", TOKEN)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_the_identity_is_origin_tenant_and_controller() -> None:
 
 def test_a_poll_tells_interval_and_links(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """An assignment is offered by its id, attributes are asked for, the interval is in seconds."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     said = poll(hawkbit)
     assert said.interval == 300
     assert said.identify
@@ -94,7 +95,8 @@ def test_an_action_that_waits_for_consent_is_told_as_such(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
     """The link confirmationBase becomes `confirmation`."""
-    action = server.assign(target, {"a.raucb": b"x"}, confirmation=True)
+    server.confirmation_flow = True
+    action = target.assign({"a.raucb": b"x"})
     said = poll(hawkbit)
     assert said.confirmation is not None
     assert (said.confirmation.action, said.deployment) == (str(action.id), None)
@@ -176,10 +178,10 @@ def test_refused_credentials_have_an_error_of_their_own(
 
 def test_a_revoked_token_is_refused_credentials(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """The token that was changed at the server gives CredentialsError on every call."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     offer = poll(hawkbit).deployment
     assert offer is not None
-    server.set_token(target, "another")
+    target.token = "another"
     refused(hawkbit, CredentialsError)
     with pytest.raises(CredentialsError):
         asyncio.run(hawkbit.deployment(offer))
@@ -192,7 +194,7 @@ def test_a_revoked_token_is_refused_credentials(server: Double, target: Target, 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_handed_on(server: Double, target: Target, hawkbit: Hawkbit, status: int) -> None:
     """What the server asks to wait stands in the error, of reads and of feedback."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("", faults.answer(status, headers={"Retry-After": "17"}), times=2)
     assert refused(hawkbit).retry_after == 17
     with pytest.raises(ServerError) as caught:
@@ -256,7 +258,7 @@ def test_an_untrusted_certificate_is_told_apart_from_an_unset_clock() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
     with Double(ssl_context=context) as server:
-        target = server.create_target("dev-1", TOKEN)
+        target = server.target("dev-1", TOKEN)
         with closing(connect(server.url, "dev-1", target_token=target.token)) as hawkbit:
             assert "certificate of 127.0.0.1" in str(refused(hawkbit))
             hawkbit._wall_clock = lambda: 86400.0
@@ -296,7 +298,7 @@ def test_a_call_that_is_cancelled_leaves_at_once(server: Double, hawkbit: Hawkbi
 def test_a_deployment_is_understood(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """Chunks, artifacts with hashes and a link on the configured origin, urgency and history."""
     content = b"bundle"
-    action = server.assign(target, {"a.raucb": content}, "soft", window="unavailable")
+    action = target.assign({"a.raucb": content}, forced=False, window=LATER)
     tell(hawkbit, action, Execution.PROCEEDING, "first")
     tell(hawkbit, action, Execution.PROCEEDING, "second")
     deployment = read(hawkbit)
@@ -341,7 +343,7 @@ def test_the_link_to_a_file_is_chosen_by_relation(
     server: Double, target: Target, hawkbit: Hawkbit, links: object, url: str | None
 ) -> None:
     """`download` before `download-http` before any that is no checksum; other hosts as they are."""
-    server.assign(target, {"a.raucb": b"x"})
+    target.assign({"a.raucb": b"x"})
     server.fault("GET .*/deploymentBase", change_artifact(_links=links))
     assert read(hawkbit).chunks[0].artifacts[0].url == url
 
@@ -350,7 +352,7 @@ def test_own_links_are_rebased_on_the_configured_origin(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
     """A server that names itself wrongly is asked where the configuration says."""
-    server.assign(target, {"a.raucb": b"x"})
+    target.assign({"a.raucb": b"x"})
 
     def elsewhere(body: bytes) -> bytes:
         return body.replace(server.url.encode(), b"http://internal.invalid:1234/deep")
@@ -373,7 +375,7 @@ def test_a_file_name_with_a_space_is_linked_so_that_it_is_found(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
     """The server's own `+` is made `%20`; a real plus stays."""
-    server.assign(target, {"my + bundle.raucb": b"x"})
+    target.assign({"my + bundle.raucb": b"x"})
     url = read(hawkbit).chunks[0].artifacts[0].url
     assert url is not None
     assert hawkbit.http.get(url).content == b"x"
@@ -395,7 +397,7 @@ def test_odd_sizes_and_hashes_are_left_out(
     server: Double, target: Target, hawkbit: Hawkbit, changes: dict, size: int | None, hashes: int
 ) -> None:
     """What can't be a size or a hash is as if it was not there; hashes are in lower case."""
-    server.assign(target, {"a.raucb": b"x"})
+    target.assign({"a.raucb": b"x"})
     server.fault("GET .*/deploymentBase", change_artifact(**changes))
     artifact = read(hawkbit).chunks[0].artifacts[0]
     assert (artifact.size, len(artifact.hashes)) == (size, hashes)
@@ -404,7 +406,7 @@ def test_odd_sizes_and_hashes_are_left_out(
 
 def test_an_encrypted_module_is_told(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """hawkBit decrypts while serving: size and hashes describe other bytes."""
-    server.assign(target, server.module({"a.raucb": b"x"}, encrypted=True))
+    target.assign(server.distribution_set(server.module({"a.raucb": b"x"}, encrypted=True)))
     assert read(hawkbit).chunks[0].artifacts[0].encrypted
 
 
@@ -413,7 +415,7 @@ def test_the_id_comes_from_the_link_where_the_payload_has_none(
     server: Double, target: Target, hawkbit: Hawkbit, told: object
 ) -> None:
     """An id that can't be one is not used."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
 
     def change(document: dict) -> None:
         document["id"] = told
@@ -424,7 +426,7 @@ def test_the_id_comes_from_the_link_where_the_payload_has_none(
 
 def test_the_answer_for_another_action_is_refused(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """A stale cache must not have the wrong bundle installed, or reported for the wrong action."""
-    server.assign(target, {"a.raucb": b"x"})
+    target.assign({"a.raucb": b"x"})
     server.fault("GET .*/deploymentBase", faults.edit(lambda document: document.update(id="999")))
     with pytest.raises(ServerError, match="answers with 999"):
         read(hawkbit)
@@ -438,7 +440,7 @@ def test_an_offer_that_is_gone_is_no_failure(
     server: Double, target: Target, hawkbit: Hawkbit, fault: faults.Fault
 ) -> None:
     """404, 410 and goosebit's null mean: poll again, report nothing; so too for a cancelation."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("/deploymentBase|/cancelAction", fault, times=2)
     with pytest.raises(OfferGoneError, match=f"action {action.id}"):
         read(hawkbit)
@@ -457,7 +459,7 @@ def test_an_offer_that_can_not_be_read_is_the_servers_error(
     server: Double, target: Target, hawkbit: Hawkbit, fault: faults.Fault
 ) -> None:
     """A proxy's page for a server that is away is not hawkBit's word, whatever its status."""
-    server.assign(target, {"a.raucb": b"x"})
+    target.assign({"a.raucb": b"x"})
     server.fault("/deploymentBase", fault)
     with pytest.raises(ServerError):
         read(hawkbit)
@@ -481,7 +483,7 @@ def test_the_action_to_stop_is_found(
     server: Double, target: Target, hawkbit: Hawkbit, document: dict | None, expected: str
 ) -> None:
     """stopId, else id, else the id in the link."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     action.cancel()
     offer = poll(hawkbit).cancel
     assert offer is not None
@@ -495,7 +497,7 @@ def test_a_cancelation_is_accepted_and_rejected_on_its_own_channel(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
     """rejected brings the deployment back, closed ends it."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     action.cancel()
     assert tell(hawkbit, action, Execution.REJECTED, "RAUC writes", cancel=True) is Told.ACCEPTED
     assert poll(hawkbit).deployment is not None
@@ -512,8 +514,8 @@ def test_a_cancelation_is_accepted_and_rejected_on_its_own_channel(
 def test_feedback_arrives_on_old_and_new_servers(version: str) -> None:
     """Progress and end are taken by each version, the id repeated in the body for the old ones."""
     with Double(version) as server:
-        target = server.create_target("dev-1", TOKEN)
-        action = server.assign(target, {"a.raucb": b"x"})
+        target = server.target("dev-1", TOKEN)
+        action = target.assign({"a.raucb": b"x"})
         with closing(connect(server.url, "dev-1", target_token=TOKEN)) as hawkbit:
             assert tell(hawkbit, action, Execution.PROCEEDING, "working") is Told.ACCEPTED
             failure = Finished.FAILURE
@@ -525,7 +527,7 @@ def test_feedback_arrives_on_old_and_new_servers(version: str) -> None:
 
 def test_feedback_has_neither_time_nor_progress(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """A wrong clock would hide a success at hawkBit, half a progress is refused by goosebit."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     close(hawkbit, action, "done")
     assert server.requests("POST")[0].json() == {
         "id": str(action.id),
@@ -538,7 +540,7 @@ def test_a_code_is_sent_if_it_fits(
     server: Double, target: Target, hawkbit: Hawkbit, code: int | None, sent: int | None
 ) -> None:
     """A number beyond 32 bits would have the feedback refused."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     close(hawkbit, action, "done", code=code)
     assert server.requests("POST")[0].json()["status"].get("code") == sent
     assert action.history()[-1].code == sent
@@ -546,7 +548,7 @@ def test_a_code_is_sent_if_it_fits(
 
 def test_hostile_details_arrive_all_the_same(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """Markup, control characters, tokens, far too much of everything: closed at the first try."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     texts = [f"<b>{TOKEN}</b>\x00", "<none>", *("x" * 5000 for _ in range(90))]
     assert close(hawkbit, action, *texts) is Told.ACCEPTED
     assert action.outcome() == "finished"
@@ -559,7 +561,7 @@ def test_a_text_that_is_refused_is_said_in_plain_words(
     server: Double, target: Target, hawkbit: Hawkbit, status: int
 ) -> None:
     """What hawkBit or goosebit does not take is tried once more with one short text."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.answer(status))
     assert close(hawkbit, action, "fell back: “slot” B; bad", "more") is Told.ACCEPTED
     assert action.messages()[-1] == "fell back: slot B bad"
@@ -567,7 +569,7 @@ def test_a_text_that_is_refused_is_said_in_plain_words(
 
 def test_a_text_refused_twice_is_the_servers_error(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """There is no third try; the story keeps the feedback."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.answer(400), times=None)
     with pytest.raises(ServerError, match="400"):
         close(hawkbit, action, "text")
@@ -577,7 +579,7 @@ def test_a_text_refused_twice_is_the_servers_error(server: Double, target: Targe
 def test_progress_without_room_is_dropped(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """With the history full progress is given up quietly, and the end is told still."""
     server.limits = Limits(entries=3)
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     for _ in range(4):
         assert tell(hawkbit, action, Execution.PROCEEDING, "x") is Told.ACCEPTED
     assert len(action.history()) == 3
@@ -589,7 +591,7 @@ def test_the_end_is_shortened_where_messages_have_no_room(
 ) -> None:
     """A smaller quota of messages is met by one short text."""
     server.limits = Limits(messages=1)
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     assert close(hawkbit, action, "root cause", "and more") is Told.ACCEPTED
     assert action.history()[-1].messages == ("root cause",)
 
@@ -597,8 +599,8 @@ def test_the_end_is_shortened_where_messages_have_no_room(
 def test_an_end_without_any_room_is_the_servers_error() -> None:
     """An old server with a full history takes not even the end: it stays to be told."""
     with Double("0.3", limits=Limits(entries=1)) as server:
-        target = server.create_target("dev-1", TOKEN)
-        action = server.assign(target, {"a.raucb": b"x"})
+        target = server.target("dev-1", TOKEN)
+        action = target.assign({"a.raucb": b"x"})
         with closing(connect(server.url, "dev-1", target_token=TOKEN)) as hawkbit:
             with pytest.raises(ServerError, match="tooManyEntries") as caught:
                 close(hawkbit, action, "done")
@@ -607,7 +609,7 @@ def test_an_end_without_any_room_is_the_servers_error() -> None:
 
 def test_a_rate_limit_is_no_quota(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """429 without a code is not answered by dropping: the same may be sent later."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.answer(429))
     with pytest.raises(ServerError):
         tell(hawkbit, action, Execution.PROCEEDING, "x")
@@ -620,7 +622,7 @@ def test_feedback_that_is_not_wanted_is_closed(
     server: Double, target: Target, hawkbit: Hawkbit, status: int, body: bytes
 ) -> None:
     """404, 405 and 410 of hawkBit mean that there is nothing (more) to tell."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.answer(status, body))
     assert close(hawkbit, action, "done") is Told.CLOSED
 
@@ -643,7 +645,7 @@ def test_feedback_that_nobody_took_is_to_be_told_again(
     server: Double, target: Target, hawkbit: Hawkbit, fault: faults.Fault
 ) -> None:
     """A proxy's 404, a portal's 200, conflicts and failures leave the end untold."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", fault)
     with pytest.raises(ServerError):
         close(hawkbit, action, "done")
@@ -653,7 +655,7 @@ def test_feedback_that_nobody_took_is_to_be_told_again(
 
 def test_a_lost_answer_is_told_again_and_found_told(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """The server took the end, the answer was lost: the repetition says closed, and nothing is doubled."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.lost())
     with pytest.raises(ServerError):
         close(hawkbit, action, "done")
@@ -664,7 +666,7 @@ def test_a_lost_answer_is_told_again_and_found_told(server: Double, target: Targ
 
 def test_feedback_that_is_cancelled_is_not_repeated(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """The second, plainer try is not made for somebody who does not wait any more."""
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     stalled = faults.stall()
 
     def refuse_late(request, handle):
@@ -694,7 +696,7 @@ def test_attributes_are_merged(server: Double, target: Target, hawkbit: Hawkbit)
     """What the server has besides stays; the request is answered."""
     target.attributes["theirs"] = "kept"
     asyncio.run(hawkbit.identify({"version": "1.0"}))
-    assert server.attributes(target) == {"theirs": "kept", "version": "1.0"}
+    assert target.attributes == {"theirs": "kept", "version": "1.0"}
     assert not poll(hawkbit).identify
 
 
@@ -757,7 +759,7 @@ def test_no_token_is_logged(
 ) -> None:
     """At the finest level our own log has no secrets and no queries."""
     caplog.set_level(logging.DEBUG, "hawkbit_rauc")
-    action = server.assign(target, {"a.raucb": b"x"})
+    action = target.assign({"a.raucb": b"x"})
     server.fault("POST", faults.answer(400))
     read(hawkbit)
     tell(hawkbit, action, Execution.PROCEEDING, TOKEN)

@@ -16,8 +16,8 @@ from hawkbit_rauc.model import Execution, Feedback, Finished, Told
 
 def test_a_deployment_on_hawkbit_from_offer_to_end(hawkbit: Hawkbit) -> None:
     """Poll, attributes, payload, file, progress, a cancelation not accepted, the end; then nothing is left."""
-    target = hawkbit.create_target()
-    action = hawkbit.assign(target, hawkbit.distribution({"my bundle.raucb": b"content"}))
+    target = hawkbit.target()
+    action = target.assign({"my bundle.raucb": b"content"})
 
     async def story() -> None:
         with closing(connect(hawkbit.url, target.id, target_token=target.token)) as server:
@@ -45,13 +45,13 @@ def test_a_deployment_on_hawkbit_from_offer_to_end(hawkbit: Hawkbit) -> None:
             assert await server.tell(done) is Told.ACCEPTED
             assert await server.tell(done) is Told.CLOSED
             assert (await server.poll()).deployment is None
-            hawkbit.set_token(target, "revoked")
+            target.token = "revoked"
             with pytest.raises(CredentialsError):
                 await server.poll()
 
     asyncio.run(story())
     assert action.outcome() == "finished"
-    assert hawkbit.attributes(target) == {"version": "1.0"}
+    assert target.attributes == {"version": "1.0"}
     assert not any(target.token in message or "<" in message for message in action.messages())
 
 

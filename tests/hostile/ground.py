@@ -149,11 +149,11 @@ class Ground:
     seconds: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        self.target = self.hawkbit.create_target(self.controller, self.token)
+        self.target = self.hawkbit.target(self.controller, self.token)
 
     def assign(self, **more: Any) -> Any:
         """Roll the bundle out."""
-        return self.hawkbit.assign(self.target, {"system.raucb": BUNDLE}, **more)
+        return self.target.assign({"system.raucb": BUNDLE}, **more)
 
     def once(self) -> int:
         """Do as `run --once`, and return the exit code."""
@@ -267,7 +267,7 @@ def ground(folder: Path, **more: Any) -> Iterator[Ground]:
     foreign_answer = Answer(200, {"Content-Type": "application/octet-stream"}, BUNDLE)
     with Hawkbit(sleep="00:00:05") as hawkbit:
         box: list[Ground] = []
-        foreign = Web(lambda _request: box[0].foreign_answer, None)
+        foreign = Web(lambda _request: box[0].foreign_answer)
         foreign.up()
         try:
             box.append(Ground(folder, hawkbit, foreign, foreign_answer, **more))

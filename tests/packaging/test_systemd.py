@@ -9,8 +9,7 @@ from container import UNIT, Container
 from rig import bundles
 from rig.process import wait_until
 
-from hawkbit_testing import Hawkbit
-from hawkbit_testing.state import Target
+from hawkbit_testing import Hawkbit, Target
 
 CONFIG = "/etc/hawkbit-rauc/config.conf"
 
@@ -24,7 +23,7 @@ def hawkbit() -> Iterator[Hawkbit]:
 
 def configure(machine: Container, hawkbit: Hawkbit, **keys: object) -> Target:
     """Give the board a configuration for a target of its own."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     lines = {
         "hawkbit_server": hawkbit.host,
         "ssl": "false",
@@ -160,7 +159,7 @@ def test_deployment_reboots_by_logind_and_ends_in_the_new_slot(machine: Containe
     machine.run("systemctl", "enable", "--now", UNIT)
     bundle = bundles.make(machine.folder, "2.0.0")
     before = machine.boot_id
-    action = hawkbit.assign(target, bundle.path)
+    action = target.assign(bundle.path)
     machine.wait_for_reboot(before)
     assert action.wait(60) == "finished"
     assert any("rootfs.1 and committed" in message for message in action.messages())

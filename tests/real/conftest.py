@@ -22,7 +22,7 @@ def version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="package")
 def quick(hawkbit: Hawkbit) -> Iterator[Hawkbit]:
     """The server, with the shortest interval that it takes."""
-    hawkbit.set_polling("00:00:01" if hawkbit.version < (0, 5) else "00:00:30")
+    hawkbit.sleep = "00:00:01" if hawkbit.version < (0, 5) else "00:00:30"
     yield hawkbit
     hawkbit.unconfigure("pollingTime")
 

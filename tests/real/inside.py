@@ -46,7 +46,7 @@ class Inside:
     ) -> None:
         self.board = board
         self.hawkbit = hawkbit
-        self.target = hawkbit.create_target()
+        self.target = hawkbit.target()
         self._witness = witness
         self._pulse = pulse
         self._state = board.folder / "state"
@@ -54,7 +54,7 @@ class Inside:
 
     def offer(self, bundle: Bundle) -> hawkbit_testing.Action:
         """Assign a bundle to the board."""
-        return self.hawkbit.assign(self.target, bundle.path)
+        return self.target.assign(bundle.path)
 
     def go(self) -> Verdict:
         """Take up what the server offers and bring it as far as it can be brought now.

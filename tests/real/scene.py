@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rig.action import Action
 from rig.bundles import Bundle
 from rig.hawkbit import Hawkbit
 from rig.process import Process
 from rig.proxy import Proxy
 from rig.rauc import Board
 from rig.run import configuration, daemon
+
+from hawkbit_testing.management import Action
 
 Files = Bundle | Path | Mapping[str, bytes | Path]
 
@@ -33,7 +34,7 @@ class Scene:
         self.board = board
         self.hawkbit = hawkbit
         self.proxy = proxy
-        self.target = hawkbit.create_target()
+        self.target = hawkbit.target()
         self.keys: dict[str, object] = {"first_poll_within": 0, "retry_wait": 1}
         self.location = board.folder / "download" / "bundle.raucb"
         self._running: list[Process] = []
@@ -48,7 +49,7 @@ class Scene:
     def offer(self, files: Files, **options: Any) -> Action:
         """Assign a bundle, any file, or several, to the board; `options` as `Hawkbit.assign` takes them."""
         content = files.path if isinstance(files, Bundle) else files
-        return self.hawkbit.assign(self.target, self.hawkbit.distribution(content), **options)
+        return self.target.assign(content, **options)
 
     # the daemon
 

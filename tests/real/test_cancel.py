@@ -16,9 +16,9 @@ ACCEPTED_WITHIN = 5.0
 def slow_polls(quick: Hawkbit) -> Iterator[None]:
     """A server that asks for a poll every five minutes, as real ones do."""
     usual = quick.configuration("pollingTime")
-    quick.set_polling("00:05:00")
+    quick.sleep = "00:05:00"
     yield
-    quick.set_polling(usual)
+    quick.sleep = usual
 
 
 def test_cancelation_before_the_daemon_starts_is_accepted(scene: Scene) -> None:

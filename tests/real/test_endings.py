@@ -22,7 +22,7 @@ def test_success_is_told_only_when_the_new_system_is_committed(scene: Scene) -> 
     assert action.outcome() is None
     scene.board.mark_good()
     assert action.wait() == "finished"
-    assert scene.hawkbit.update_status(scene.target) == "in_sync"
+    assert scene.target.update_status == "in_sync"
     assert scene.board.contains("B", bundle)
     assert finals(action) == ["finished"]
     assert len(action.history()) <= 60
@@ -141,7 +141,7 @@ def test_fallback_is_told_as_failure_with_both_slots(scene: Scene) -> None:
     assert "slot rootfs.0: booted, good, primary" in words
     assert "slot rootfs.1: inactive, bad, 2.0.0" in words
     assert finals(action) == ["error"]
-    assert scene.hawkbit.update_status(scene.target) == "error"
+    assert scene.target.update_status == "error"
 
 
 def test_the_same_bundle_may_be_wished_again_after_a_fallback(scene: Scene) -> None:
@@ -216,7 +216,7 @@ def test_once_tells_by_its_exit_code_how_it_went(scene: Scene, story: str) -> No
     if story == "away":
         scene.proxy.cut()
     if story == "refused token":
-        scene.hawkbit.set_token(scene.target, "another")
+        scene.target.token = "another"
     if story == "no RAUC":
         scene.board.kill()
     expected = {"idle": 0, "success": 0, "failure": 1}.get(story, 2)
@@ -226,4 +226,4 @@ def test_once_tells_by_its_exit_code_how_it_went(scene: Scene, story: str) -> No
 def test_attributes_are_told(scene: Scene) -> None:
     """The server has the attributes of [device] after the first poll."""
     assert scene.once() == 0
-    assert wait_until(lambda: scene.hawkbit.attributes(scene.target), "attributes") == {"product": "rig"}
+    assert wait_until(lambda: scene.target.attributes, "attributes") == {"product": "rig"}

@@ -35,7 +35,7 @@ def test_killed_at_random_instants_it_ends_in_the_truth(seed: int, new_board: Ca
     )
     kills = chance.randint(1, 3)
     with hawkbit_testing.Hawkbit("1.1", sleep="00:00:01") as hawkbit:
-        target = hawkbit.create_target()
+        target = hawkbit.target()
         bundle = board.bundle("2.0.0", size=8 << 20)
         file = configuration(
             board.folder / "config.conf",
@@ -48,7 +48,7 @@ def test_killed_at_random_instants_it_ends_in_the_truth(seed: int, new_board: Ca
             post_update_reboot=True,
             download_speed_limit=20_000_000,
         )
-        action = hawkbit.assign(target, bundle.path)
+        action = target.assign(bundle.path)
         for _ in range(20):
             with daemon(board, file) as process:
                 if kills:

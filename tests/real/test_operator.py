@@ -2,12 +2,14 @@
 """What an operator can ask for beside a plain rollout, and what somebody on the board answers."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
-from rig.process import wait_until
 from rig.rauc import Board
 from scene import Scene
 
-CLOSED = ("0 0 3 1 1 ? 2099", "01:00:00", "+00:00")
+from hawkbit_testing import Window
+
+CLOSED = Window(datetime(2099, 1, 1, tzinfo=UTC), timedelta(hours=1))
 
 
 def untouched(board: Board) -> bool:
@@ -18,7 +20,7 @@ def untouched(board: Board) -> bool:
 def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> None:
     """`status` shows what waits; after `confirm` it is installed, and the history says who wanted it."""
     scene.keys["soft"] = "ask"
-    action = scene.offer(scene.board.bundle("2.0.0"), kind="soft")
+    action = scene.offer(scene.board.bundle("2.0.0"), forced=False)
     scene.start().wait_for_log("waiting for consent")
     code, text = scene.ask("status", "--json")
     status = json.loads(text)
@@ -28,7 +30,7 @@ def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> Non
     assert untouched(scene.board)
     code, text = scene.ask("confirm", str(action.id), "--message", "the owner agrees")
     assert (code, text) == (0, f"action {action.id} confirmed\n")
-    wait_until(lambda: any("reboot pending" in message for message in action.messages()), "the installation")
+    action.wait_for_message("reboot pending")
     assert any("the owner agrees" in message for message in action.messages())
     assert scene.board.slot("B")["installed.count"] == 1
     code, text = scene.ask("status")
@@ -37,7 +39,7 @@ def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> Non
 
 
 def test_soft_action_is_installed_unless_asked_for_consent(scene: Scene) -> None:
-    action = scene.offer(scene.board.bundle("2.0.0"), kind="soft")
+    action = scene.offer(scene.board.bundle("2.0.0"), forced=False)
     assert scene.once() == 0
     assert any("reboot pending" in message for message in action.messages())
 
@@ -45,7 +47,7 @@ def test_soft_action_is_installed_unless_asked_for_consent(scene: Scene) -> None
 def test_download_only_is_told_and_kept_for_the_rollout_that_follows(scene: Scene) -> None:
     """`downloaded` ends the action; the next one with the same bundle, of another set, does not fetch it again."""
     bundle = scene.board.bundle("2.0.0")
-    first = scene.offer(bundle, kind="downloadonly")
+    first = scene.offer(bundle, download_only=True)
     assert scene.once() == 0
     assert first.json()["status"] != "pending"
     assert untouched(scene.board)

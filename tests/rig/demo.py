@@ -84,14 +84,14 @@ class OnHawkbit:
         """Start hawkBit."""
         hawkbit_built()
         self._server = stack.enter_context(Hawkbit.started(folder))
-        self._server.set_polling("00:00:02")
+        self._server.sleep = "00:00:02"
         self.host = self._server.host
 
     def begin(self, bundle: Bundle) -> Target:
         """Create a target, upload the bundle, assign a distribution set with it."""
-        target = self._server.create_target("demo-board")
-        self._action = self._server.assign(target, self._server.distribution(bundle.path))
-        return target
+        target = self._server.target("demo-board")
+        self._action = target.assign(bundle.path)
+        return Target(target.id, target.token)
 
     def verdict(self, timeout: float) -> str:
         """Wait until the action is over."""

@@ -2,6 +2,7 @@
 """The servers do what the tests ask of them: each takes a deployment from offer to verdict over plain httpx."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from rig.goosebit import Goosebit
 from rig.hawkbit import Hawkbit
 from rig.target import Target
 
+from hawkbit_testing import Window, management
+
 
 class Controller:
     """The least that a controller does."""
 
-    def __init__(self, server: Hawkbit | Goosebit, target: Target) -> None:
+    def __init__(self, server: Hawkbit | Goosebit, target: Target | management.Target) -> None:
         self._base = f"{server.url}/{server.tenant}/controller/v1/{target.id}"
         headers = {"Authorization": f"TargetToken {target.token}"}
         self.http = httpx.Client(headers=headers, trust_env=False)
@@ -40,9 +43,9 @@ class Controller:
 
 def test_hawkbit_deployment(hawkbit: Hawkbit) -> None:
     """hawkBit offers what was assigned, serves its bytes, and believes the controller's verdict."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     controller = Controller(hawkbit, target)
-    action = hawkbit.assign(target, hawkbit.distribution({"some.raucb": b"some bytes"}))
+    action = target.assign({"some.raucb": b"some bytes"})
     deployment = controller.deployment()
     assert deployment["id"] == str(action.id)
     artifact = deployment["deployment"]["chunks"][0]["artifacts"][0]
@@ -51,43 +54,43 @@ def test_hawkbit_deployment(hawkbit: Hawkbit) -> None:
     controller.feedback("deploymentBase", action.id, "proceeding", "none", "half of it")
     assert action.wait_for_message("half") == "half of it"
     assert action.outcome() is None
-    assert hawkbit.update_status(target) == "pending"
+    assert target.update_status == "pending"
     controller.feedback("deploymentBase", action.id, "closed", "success", "all of it")
     assert action.wait() == "finished"
-    assert hawkbit.update_status(target) == "in_sync"
-    hawkbit.delete_target(target)
+    assert target.update_status == "in_sync"
+    target.delete()
 
 
 def test_hawkbit_failure_and_cancel(hawkbit: Hawkbit) -> None:
     """A failure is an error, a cancel asks the controller first, and a force-quit asks nobody."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     controller = Controller(hawkbit, target)
-    failing = hawkbit.assign(target, hawkbit.distribution({"one.raucb": b"1"}))
+    failing = target.assign({"one.raucb": b"1"})
     controller.feedback("deploymentBase", failing.id, "closed", "failure", "no")
-    assert (failing.wait(), hawkbit.update_status(target)) == ("error", "error")
-    canceled = hawkbit.assign(target, hawkbit.distribution({"two.raucb": b"2"}))
+    assert (failing.wait(), target.update_status) == ("error", "error")
+    canceled = target.assign({"two.raucb": b"2"})
     canceled.cancel()
     assert "cancelAction" in controller.poll()["_links"]
     assert canceled.outcome() is None
     controller.feedback("cancelAction", canceled.id, "closed", "success", "stopped")
     assert canceled.wait() == "canceled"
-    forgotten = hawkbit.assign(target, hawkbit.distribution({"three.raucb": b"3"}))
+    forgotten = target.assign({"three.raucb": b"3"})
     forgotten.cancel()
     forgotten.force_quit()
     assert forgotten.wait() == "canceled"
-    assert [action.id for action in hawkbit.actions(target)] == [failing.id, canceled.id, forgotten.id]
+    assert [action.id for action in target.actions] == [failing.id, canceled.id, forgotten.id]
 
 
 def test_hawkbit_kinds_of_assignment(hawkbit: Hawkbit) -> None:
     """Soft is an attempt until it is forced; a window that is closed lets download, not install."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     controller = Controller(hawkbit, target)
-    action = hawkbit.assign(target, hawkbit.distribution({"a.raucb": b"a"}), "soft")
+    action = target.assign({"a.raucb": b"a"}, forced=False)
     assert controller.deployment()["deployment"]["update"] == "attempt"
     action.force()
     assert controller.deployment()["deployment"]["update"] == "forced"
-    later = ("0 0 0 1 1 ? 2050", "01:00:00", "+00:00")
-    hawkbit.assign(target, hawkbit.distribution({"b.raucb": b"b"}), window=later)
+    later = Window(datetime(2050, 1, 1, tzinfo=UTC), timedelta(hours=1))
+    target.assign({"b.raucb": b"b"}, window=later)
     cancel = controller.poll()["_links"]["cancelAction"]["href"]
     controller.feedback("cancelAction", cancel.split("/")[-1].split("?")[0], "closed", "success")
     deployment = controller.deployment()["deployment"]
@@ -96,17 +99,17 @@ def test_hawkbit_kinds_of_assignment(hawkbit: Hawkbit) -> None:
 
 def test_hawkbit_attributes_and_tokens(hawkbit: Hawkbit) -> None:
     """Attributes arrive and are asked for again; a target's old token is refused."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     controller = Controller(hawkbit, target)
     controller.tell_attributes({"product": "rig"})
-    assert hawkbit.attributes(target) == {"product": "rig"}
+    assert target.attributes == {"product": "rig"}
     assert "configData" not in controller.poll()["_links"]
-    hawkbit.request_attributes(target)
+    target.request_attributes = True
     assert "configData" in controller.poll()["_links"]
-    renewed = hawkbit.set_token(target, "another")
+    target.token = "another"
     with pytest.raises(httpx.HTTPStatusError, match="401"):
         controller.poll()
-    Controller(hawkbit, renewed).poll()
+    Controller(hawkbit, target).poll()
 
 
 def test_hawkbit_says_what_it_is(hawkbit: Hawkbit) -> None:
@@ -118,14 +121,14 @@ def test_hawkbit_says_what_it_is(hawkbit: Hawkbit) -> None:
 
 def test_hawkbit_polling_interval(hawkbit: Hawkbit) -> None:
     """The polling interval that is set is told to controllers, and can be set back."""
-    target = hawkbit.create_target()
-    hawkbit.set_polling("00:01:23")
+    target = hawkbit.target()
+    hawkbit.sleep = "00:01:23"
     assert controller_sleep(hawkbit, target) == "00:01:23"
     hawkbit.unconfigure("pollingTime")
     assert controller_sleep(hawkbit, target) == "00:05:00"
 
 
-def controller_sleep(hawkbit: Hawkbit, target: Target) -> str:
+def controller_sleep(hawkbit: Hawkbit, target: management.Target) -> str:
     return str(Controller(hawkbit, target).poll()["config"]["polling"]["sleep"])
 
 

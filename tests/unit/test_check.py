@@ -73,7 +73,7 @@ def told(look, *arguments) -> list[str]:
 def test_all_well(board: Board, hawkbit: hawkbit_testing.Hawkbit, tmp_path, capsys, monkeypatch):
     """A real RAUC, a server that knows us, room on the disk: only ok and notes, and 0."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", board.bus.address)
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token=target.token)
     assert code == 0, lines
     assert all(one.startswith(("ok    ", "note  ")) for one in lines)
@@ -115,7 +115,7 @@ def test_a_closed_port(tmp_path, capsys):
 
 
 def test_a_wrong_token(tmp_path, capsys, hawkbit):
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token="wr0ng")
     assert code == 1
     assert line(lines, "credentials").startswith("FAIL")

@@ -202,7 +202,7 @@ def test_a_signal_ends_it_within_a_second(tmp_path, silent, number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_between_polls(tmp_path, hawkbit, number):
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     with running(
         "run", "-c", written(tmp_path, hawkbit.host, target=target.id, token=target.token)
     ) as command:
@@ -215,7 +215,7 @@ def test_a_signal_ends_it_between_polls(tmp_path, hawkbit, number):
 
 
 def test_usr1_polls_now(tmp_path, hawkbit):
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
     with running("run", "-c", file) as command:
         hawkbit.wait_for_request(f"/{target.id}$", 1)
@@ -225,7 +225,7 @@ def test_usr1_polls_now(tmp_path, hawkbit):
 
 def test_hup_reads_the_configuration_again(tmp_path, hawkbit):
     """Another target is spoken for; the lock stays held."""
-    one, two = hawkbit.create_target(), hawkbit.create_target()
+    one, two = hawkbit.target(), hawkbit.target()
     with running("run", "-c", written(tmp_path, hawkbit.host, target=one.id, token=one.token)) as command:
         hawkbit.wait_for_request(one.id)
         written(tmp_path, hawkbit.host, target=two.id, token=two.token)
@@ -236,7 +236,7 @@ def test_hup_reads_the_configuration_again(tmp_path, hawkbit):
 
 
 def test_hup_with_a_broken_file_keeps_the_old_configuration(tmp_path, hawkbit):
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
     with running("run", "-c", file) as command:
         hawkbit.wait_for_request(f"/{target.id}$", 1)
@@ -257,7 +257,7 @@ def test_unknown_keys_are_told_and_the_work_goes_on(tmp_path, silent):
 
 
 def test_once_with_nothing_to_do(tmp_path, hawkbit):
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
     assert cli.main(["run", "--once", "-c", str(file)]) == 0
 
@@ -265,7 +265,7 @@ def test_once_with_nothing_to_do(tmp_path, hawkbit):
 @pytest.mark.parametrize("trouble", ["silent", "closed", "token"])
 def test_once_without_a_server(tmp_path, hawkbit, silent, trouble):
     """Not reachable or credentials refused: 2, after `once_timeout` at most."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     host = {"silent": silent, "closed": "127.0.0.1:1", "token": hawkbit.host}[trouble]
     file = written(tmp_path, host, target=target.id, token="wrong", once_timeout=1)
     since = time.monotonic()

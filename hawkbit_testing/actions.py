@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Actions and their histories, and what feedback does to them.
+
+The tables are those of hawkBit's controller management as seen on running servers.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from threading import Condition
+from typing import TYPE_CHECKING, Literal
+
+from attrs import define, field, frozen
+
+from hawkbit_testing.quirks import Refusal
+from hawkbit_testing.software import DistributionSet, Window
+
+if TYPE_CHECKING:
+    from hawkbit_testing.tenant import Target
+
+ActionType = Literal["forced", "soft", "timeforced", "downloadonly"]
+#: The entries that end an action, as the Management API names them.
+FINAL = ("finished", "error", "canceled")
+PREFIX = "Update Server: "
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def action_type(*, forced: bool, force_time: datetime | None, download_only: bool) -> ActionType:
+    """Return hawkBit's name for a kind of action.
+
+    Raises:
+        ValueError: the arguments contradict each other, or the time has no time zone.
+    """
+    if download_only and (force_time is not None or not forced):
+        raise ValueError("a download-only action is neither soft nor forced by time")
+    if force_time is not None and force_time.tzinfo is None:
+        raise ValueError("force_time has no time zone; give it tzinfo, such as datetime.UTC")
+    if download_only:
+        return "downloadonly"
+    if force_time is not None:
+        return "timeforced"
+    return "forced" if forced else "soft"
+
+
+@frozen
+class Entry:
+    """A line of an action's history.
+
+    Attributes:
+        type: as the Management API names it.
+        messages: what was told.
+        code: the controller's own status code.
+        at: when, in milliseconds since 1970; where the controller tells a time, its own.
+    """
+
+    type: str
+    messages: tuple[str, ...] = ()
+    code: int | None = None
+    at: int = field(factory=now_ms, eq=False)
+
+
+@frozen
+class Report:
+    """Feedback as the server understands it."""
+
+    execution: str
+    finished: str
+    messages: tuple[str, ...] = ()
+    code: int | None = None
+    at: int = field(factory=now_ms)
+
+
+@define(eq=False)
+class Action:
+    """An action of a target, as an operator sees it.
+
+    Attributes:
+        id: its number.
+        target: whose it is.
+        distribution_set: what is to be installed.
+        type: how urgent it is.
+        weight: heavier ones go first, the older of equal ones.
+        force_time: when a `timeforced` one becomes forced.
+        window: when it may be installed, None for always.
+        status: its state, as the last change of it left it.
+        active: whether it is open.
+    """
+
+    id: int
+    target: "Target"
+    distribution_set: DistributionSet
+    type: ActionType = "forced"
+    weight: int = 1000
+    force_time: datetime | None = None
+    window: Window | None = None
+    status: str = "running"
+    active: bool = True
+    entries: list[Entry] = field(factory=list)
+    _revision: int = field(default=1, init=False)
+
+    # the operator's side
+
+    def history(self) -> list[Entry]:
+        """Return what was told about the action, the oldest first."""
+        with self._changed:
+            return list(self.entries)
+
+    def messages(self) -> list[str]:
+        """Return all messages of the history, the oldest first."""
+        return [message for entry in self.history() for message in entry.messages]
+
+    def outcome(self) -> str | None:
+        """Return `finished`, `error` or `canceled`, or None while the action is open."""
+        with self._changed:
+            if self.active:
+                return None
+            final = [entry.type for entry in self.entries if entry.type in FINAL]
+            return final[-1] if final else "finished"
+
+    def cancel(self) -> None:
+        """Ask the controller to cancel."""
+        with self._changed:
+            if self.active and self.status != "canceling":
+                self._add("canceling", (f"{PREFIX}manual cancelation requested",), change=True)
+            self._changed.notify_all()
+
+    def force_quit(self) -> None:
+        """End a canceling action without asking the controller."""
+        with self._changed:
+            self.end("canceled", (f"{PREFIX}A force quit has been performed.",))
+            self.target.canceled(self)
+            self._changed.notify_all()
+
+    def force(self) -> None:
+        """Turn a soft action into a forced one."""
+        with self._changed:
+            self.type = "forced"
+            self._revision += 1
+
+    def open_window(self) -> None:
+        """Open the action's maintenance window now, for an hour."""
+        with self._changed:
+            self.window = Window(datetime.now(UTC), timedelta(hours=1))
+
+    def wait(self, timeout: float = 60) -> str:
+        """Wait until the action is over and return its outcome.
+
+        Args:
+            timeout: seconds.
+
+        Raises:
+            TimeoutError: with the history, if it is still open by then.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self.active, timeout):
+                raise TimeoutError(f"action {self.id} is open after {timeout} s: {self.entries}")
+        return str(self.outcome())
+
+    def wait_for(
+        self, condition: Callable[[list[Entry]], bool], what: str, timeout: float = 30
+    ) -> list[Entry]:
+        """Wait until the history fits a condition and return it.
+
+        Args:
+            condition: asked after each change.
+            what: names the awaited thing in the error.
+            timeout: seconds.
+
+        Raises:
+            TimeoutError: with the history, if it does not fit by then.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(self.entries), timeout):
+                raise TimeoutError(f"no {what} after {timeout} s: {self.entries}")
+            return list(self.entries)
+
+    def wait_for_message(self, pattern: str, timeout: float = 30) -> str:
+        """Wait until a message matches a regular expression and return the first that does.
+
+        Raises:
+            TimeoutError: with the history, if there is none after `timeout` seconds.
+        """
+
+        def found(entries: list[Entry]) -> bool:
+            return any(re.search(pattern, text) for entry in entries for text in entry.messages)
+
+        self.wait_for(found, f"message {pattern!r} of action {self.id}", timeout)
+        return next(text for text in self.messages() if re.search(pattern, text))
+
+    # the controller's side
+
+    @property
+    def canceling(self) -> bool:
+        """Whether a cancelation is asked for or done."""
+        return self.status in {"canceling", "canceled"}
+
+    @property
+    def waits(self) -> bool:
+        """Whether the controller must confirm first."""
+        return self.active and self.status == "wait_for_confirmation"
+
+    @property
+    def urgency(self) -> str:
+        """How download and installation are to be handled, windows aside."""
+        early = self.force_time is not None and datetime.now(UTC) < self.force_time
+        return "attempt" if self.type == "soft" or (self.type == "timeforced" and early) else "forced"
+
+    @property
+    def window_state(self) -> str | None:
+        """Whether the window is `available` or `unavailable`; None without one."""
+        return self.window.at(datetime.now(UTC)) if self.window else None
+
+    @property
+    def stamp(self) -> int:
+        """What `c` says in links: it changes when the action does, not with progress."""
+        return hash((self.id, self._revision, self.window_state)) % 2**31
+
+    def start(self, *, waits: bool) -> None:
+        """Begin the history."""
+        kind = "wait_for_confirmation" if waits else "running"
+        self._add(kind, (f"{PREFIX}Assignment initiated by user 'admin'",), change=True)
+
+    def end(self, kind: str, messages: Sequence[str], code: int | None = None, at: int | None = None) -> None:
+        """Make the action inactive."""
+        self._add(kind, messages, code, at, change=True)
+        self.active = False
+
+    def lapse(self) -> None:
+        """Ask for a cancelation once the window has passed."""
+        if self.active and not self.canceling and self.window is not None and self.window_state is None:
+            self._add("canceling", (f"{PREFIX}Maintenance window is no longer available.",), change=True)
+
+    def retrieved(self) -> None:
+        """Note that the controller read the action; it counts whatever the quota, and reopens a finished one."""
+        if self.entries[-1].type != "retrieved":
+            self._add(
+                "retrieved", (f"{PREFIX}Target retrieved update action and should start now the download.",)
+            )
+        if not self.canceling and self.status != "retrieved":
+            self.status = "retrieved"
+            self._revision += 1
+
+    def cancel_retrieved(self) -> None:
+        """Note that the controller read the cancelation."""
+        self._add("retrieved", (f"{PREFIX}Target retrieved cancel action and should start now.",))
+
+    def downloads(self, what: str) -> None:
+        """Note that the controller fetches something."""
+        self._add("download", (f"{PREFIX}Target downloads {what}",))
+
+    def check_room(self, messages: Sequence[str], *, closing: bool) -> None:
+        """Refuse feedback that does not fit. Raises: Refusal."""
+        limits, quirks = self.target.tenant.limits, self.target.tenant.quirks
+        full = bool(limits.entries) and len(self.entries) >= limits.entries
+        if len(messages) > limits.messages or (full and not (closing and quirks.closes_when_full)):
+            raise Refusal(quirks.quota_status, "quota.tooManyEntries", "Quota exceeded")
+
+    def feedback(self, report: Report) -> None:
+        """Take what the controller tells about a deployment. Raises: Refusal."""
+        if not self.active:
+            raise Refusal(410)
+        if self.waits:
+            raise Refusal(404)
+        execution, messages = report.execution, report.messages
+        self.check_room(messages, closing=execution == "closed")
+        if execution == "closed" and report.finished == "failure":
+            text = messages or (f"{PREFIX}Target reported CLOSED with ERROR!",)
+            self.end("error", text, report.code, report.at)
+            self.target.failed()
+        elif execution == "closed":
+            text = messages or (f"{PREFIX}Target reported CLOSED with OK!",)
+            self.end("finished", text, report.code, report.at)
+            self.target.done(self, report.at)
+        elif execution == "downloaded" and self.type == "downloadonly":
+            self.end("downloaded", messages, report.code, report.at)
+            self.target.downloaded()
+        else:
+            same = {"downloaded", "download", "canceled"}
+            other = "warning" if execution == "rejected" else "running"
+            self._add(execution if execution in same else other, messages, report.code, report.at)
+
+    def cancel_feedback(self, report: Report) -> None:
+        """Take what the controller tells about a cancelation. Raises: Refusal."""
+        if not self.canceling:
+            name = "notCancelable" if self.target.tenant.quirks.version >= (0, 8) else "notcancelable"
+            text = "Only active actions which are in status pending are cancelable."
+            raise Refusal(405, f"action.{name}", text)
+        execution, failed = report.execution, report.finished == "failure"
+        if execution == "rejected" or (execution == "closed" and failed):
+            kind = "cancel_rejected" if execution == "rejected" else "error"
+            self._add(kind, report.messages, report.code, report.at)
+            self.status = "running"
+            self._revision += 1
+        elif execution == "closed":
+            self.end("canceled", report.messages, report.code, report.at)
+            self.target.canceled(self)
+        else:
+            self.check_room(report.messages, closing=False)
+            kind = "warning" if execution == "canceled" else "running"
+            self._add(kind, report.messages, report.code, report.at)
+
+    def confirm(self, messages: Sequence[str], code: int | None = None, *, consents: bool = True) -> None:
+        """Take the controller's consent, or its denial, which leaves the question open. Raises: Refusal."""
+        if not self.active:
+            raise Refusal(410)
+        if not self.waits:
+            raise Refusal(404)
+        said = "confirmed" if consents else "denied"
+        messages = (*messages, f"{PREFIX}Target {said} action.")
+        self.check_room(messages, closing=False)
+        self._add("running" if consents else "wait_for_confirmation", messages, code, change=True)
+
+    def latest_messages(self, count: int) -> list[str]:
+        """Return the newest messages of the controller, the newest first by the controller's own time."""
+        newest_first = self.entries[::-1]
+        newest_first.sort(key=lambda entry: -entry.at)
+        texts = [text for entry in newest_first for text in entry.messages]
+        return [text for text in texts if not text.startswith(PREFIX)][:count]
+
+    @property
+    def _changed(self) -> Condition:
+        return self.target.tenant.changed
+
+    def _add(
+        self,
+        kind: str,
+        messages: Sequence[str] = (),
+        code: int | None = None,
+        at: int | None = None,
+        *,
+        change: bool = False,
+    ) -> None:
+        self.entries.append(Entry(kind, tuple(messages), code, now_ms() if at is None else at))
+        if change:
+            self._revision += 1
+            self.status = kind

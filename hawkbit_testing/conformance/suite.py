@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs all checks on a server, and compares what two servers do."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+import httpx
+from attrs import frozen
+
+from hawkbit_testing import management
+from hawkbit_testing.conformance import (
+    attributes,
+    cancelations,
+    confirmations,
+    deployments,
+    feedback,
+    files,
+    installations,
+    polls,
+)
+from hawkbit_testing.conformance.site import CONTENT, Cell, Server, Site, UnsupportedError
+
+#: The operations of DDI in the order of the table, each with its checks.
+CHECKS: tuple[Callable[[Site], None], ...] = (
+    *polls.CHECKS,
+    *attributes.CHECKS,
+    *deployments.CHECKS,
+    *feedback.CHECKS,
+    *cancelations.CHECKS,
+    *installations.CHECKS,
+    *confirmations.CHECKS,
+    *files.CHECKS,
+)
+#: What a server causes that answers with something else than was awaited.
+STRANGE = (httpx.HTTPError, management.RefusedError, LookupError, TypeError, ValueError)
+
+
+@frozen
+class Difference:
+    """A cell in which two servers differ; None where a server can't be brought there."""
+
+    operation: str
+    state: str
+    request: str
+    expected: str | None
+    seen: str | None
+
+
+def run(
+    server: Server,
+    content: bytes = CONTENT,
+    checks: Sequence[Callable[[Site], None]] = CHECKS,
+    begun: Callable[[str], None] = lambda _what: None,
+) -> list[Cell]:
+    """Run checks on a server and return what was seen.
+
+    It makes targets, modules and distribution sets, deletes them in the end, and sets the tenant's
+    confirmation flow, autoclose and gateway token for moments.
+
+    Args:
+        server: the double, or a real one.
+        content: the bytes that it serves for what is assigned.
+        checks: which.
+        begun: told of each check before it begins.
+    """
+    site = Site(server, content)
+    try:
+        for check in checks:
+            begun((check.__doc__ or "").partition("\n")[0])
+            # What can't be had is missing among the cells.
+            with contextlib.suppress(UnsupportedError):
+                try:
+                    check(site)
+                except STRANGE as error:
+                    site.note(check.__name__, "", "", f"ended early by {type(error).__name__}: {error}")
+    finally:
+        site.close()
+    return site.cells
+
+
+def differences(expected: Sequence[Cell], seen: Sequence[Cell]) -> list[Difference]:
+    """Return in which cells two servers differ, in the order of the table; a `-` is a fact that is not told."""
+    left = {(cell.operation, cell.state, cell.request): cell.seen for cell in expected}
+    right = {(cell.operation, cell.state, cell.request): cell.seen for cell in seen}
+    keys = [*left, *(key for key in right if key not in left)]
+    return [
+        Difference(*key, left.get(key), right.get(key))
+        for key in keys
+        if not _same(left.get(key), right.get(key))
+    ]
+
+
+def _same(expected: str | None, seen: str | None) -> bool:
+    if expected is None or seen is None:
+        return expected == seen
+    facts, others = expected.split("; "), seen.split("; ")
+    return len(facts) == len(others) and all(
+        fact == other or other.split()[-1:] == ["-"] for fact, other in zip(facts, others, strict=True)
+    )
