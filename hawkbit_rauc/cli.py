@@ -107,37 +107,44 @@ def _run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
         while True:
             for sentence in (*config.warnings, *config.advice):
                 log.warning("%s", sentence)
-            code = asyncio.run(_live(config, once=once))
-            if code is not None:
-                return code
-            config = _reload(config, path, debug=debug)
+            ended = asyncio.run(_live(config, path, debug=debug, once=once))
+            if isinstance(ended, int):
+                return ended
+            config = ended
+    except ConfigError as error:
+        log.error("%s", error)  # noqa: TRY400
+        return BAD_CONFIG
     finally:
         os.close(held)
 
 
-def _reload(config: Config, path: Path, *, debug: bool) -> Config:
-    """Read the configuration again; one that can't work leaves the old one in force."""
-    notify.reloading()
+def _reload(path: Path, *, debug: bool) -> Config | None:
+    """Read the configuration again, and all files that it names; None where it can't work."""
     try:
         config = load(path, state_dir=state_folder())
     except ConfigError as error:
         log.error("the configuration was not reloaded: %s", "; ".join(error.mistakes))  # noqa: TRY400
-    else:
-        log.info("the configuration was reloaded")
+        return None
+    log.info("the configuration was reloaded")
     logs.set_up(logging.DEBUG if debug else config.log_level)
     return config
 
 
-async def _live(config: Config, *, once: bool) -> int | None:
-    """Run the daemon until it ends or a signal ends it; None asks for a reload."""
+async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int | Config:
+    """Run the daemon until it ends or a signal ends it; another configuration is to be lived with next."""
     async with adapters(config, once_timeout=config.once_timeout if once else None) as world:
         daemon = _daemon(world, config)
         work = asyncio.ensure_future(daemon.run(once=once))
-        reload = asyncio.Event()
+        next_config: Config | None = None
 
         def hang_up() -> None:
-            reload.set()
-            work.cancel()
+            nonlocal next_config
+            notify.reloading()
+            next_config = _reload(path, debug=debug)
+            if next_config is None:  # the old one stays in force, and nothing is interrupted
+                notify.ready(f"polling {config.origin}")
+            else:
+                work.cancel()
 
         loop = asyncio.get_running_loop()
         for number, act in (
@@ -153,8 +160,8 @@ async def _live(config: Config, *, once: bool) -> int | None:
         try:
             return await work
         except asyncio.CancelledError:
-            if reload.is_set():
-                return None
+            if next_config is not None:
+                return next_config
             notify.stopping()
             return 0
         finally:

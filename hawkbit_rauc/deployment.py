@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 import logging
-from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
@@ -27,7 +26,7 @@ from hawkbit_rauc.model import (
     Record,
     Told,
 )
-from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server
+from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server, Source
 from hawkbit_rauc.rules import Decided, Install, Reboot, Verdict, Wait
 
 log = logging.getLogger(__name__)
@@ -215,7 +214,7 @@ async def conclude(record: Record, world: World) -> None:
 # ---------------------------------------------------------------- its steps
 
 
-async def _fetch(artifact: Artifact, work: Work, world: World) -> Path:
+async def _fetch(artifact: Artifact, work: Work, world: World) -> Source:
     log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     try:
         return await world.downloads.fetch(artifact, _progress("downloading", work, world))

@@ -10,10 +10,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from hawkbit_rauc.model import Artifact, Deployment, Feedback, Identity, Offer, Poll, Record, System, Told
+from hawkbit_rauc.model import (
+    Artifact,
+    Deployment,
+    Feedback,
+    Identity,
+    Offer,
+    Poll,
+    Record,
+    RemoteBundle,
+    System,
+    Told,
+)
 
 #: Called with (done, total) bytes or per cent as work goes on; returns at once.
 Progress = Callable[[int, int], None]
+#: What RAUC installs from: a file, or what it fetches by itself.
+Source = Path | RemoteBundle
 
 
 class Server(Protocol):
@@ -43,16 +56,20 @@ class Server(Protocol):
 
 
 class Downloads(Protocol):
-    """The one place on the disk where a bundle may lie."""
+    """How a bundle comes to RAUC."""
 
-    async def fetch(self, artifact: Artifact, progress: Progress) -> Path:
-        """Bring a bundle to the disk, verified and durable; resumes what is already there.
+    async def fetch(self, artifact: Artifact, progress: Progress) -> Source:
+        """Bring a bundle to where RAUC finds it.
 
-        Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact).
+        Either to the disk, verified and durable, going on with what is there already; or not at all,
+        where RAUC is to stream it and nothing stands against that.
+
+        Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact),
+        DeploymentError (it can't be streamed), RaucError.
         """
 
     def discard(self) -> None:
-        """Remove the bundle and what belongs to it; nothing to remove is fine."""
+        """Remove what lies on the disk of a bundle; nothing to remove is fine."""
 
 
 class Installer(Protocol):
@@ -61,10 +78,10 @@ class Installer(Protocol):
     async def system(self) -> System:
         """Look at slots, primary and boot state. Raises: RaucBusyError, RaucError."""
 
-    async def bundle_hash(self, bundle: Path) -> str | None:
+    async def bundle_hash(self, bundle: Source) -> str | None:
         """Ask for the manifest hash of a bundle; None where RAUC can't tell (before 1.10)."""
 
-    async def install(self, bundle: Path, transaction: str, progress: Progress) -> None:
+    async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
 
         Raises: InstallationError (Completed 1 or refused for good), RaucBusyError (refused because
