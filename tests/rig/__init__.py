@@ -13,5 +13,6 @@ What is costly to make lies in `.cache/` of the repository and is made once (see
     goosebit   a goosebit server
     nginx      nginx with given server blocks
     proxy      a TCP proxy that can be cut, stalled and limited
+    token      a token (SoftHSM) that holds a client's key
     disk       a small file system that is soon full
 """

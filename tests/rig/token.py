@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A token that holds the client's key: SoftHSM, and the OpenSSL provider that leads to it."""
+
+from pathlib import Path
+
+from rig.cache import once
+from rig.debian import mirror
+from rig.nginx import tls_keys
+from rig.process import need, run
+
+PIN = "2718"
+URI = "pkcs11:token=rig;object=client;type=private"
+
+_OPENSSL = """\
+openssl_conf = openssl_init
+
+[openssl_init]
+providers = providers
+
+[providers]
+default = default
+pkcs11 = pkcs11
+
+[default]
+activate = 1
+
+[pkcs11]
+module = {module}
+pkcs11-module-path = {softhsm}
+pkcs11-module-quirks = no-deinit
+activate = 1
+"""
+
+
+def _extract(folder: Path) -> None:
+    need("mmdebstrap")
+    # fmt: off
+    run("mmdebstrap", "--quiet", "--variant=extract", "--include=softhsm2,pkcs11-provider/bookworm-backports",
+        "--aptopt=Apt::Install-Recommends false", "bookworm", folder,
+        *(f"deb {mirror()} {suite} main" for suite in ("bookworm", "bookworm-backports")))
+    # fmt: on
+
+
+def token(folder: Path) -> dict[str, str]:
+    """Make a token in `folder` that holds the key of `tls_keys()/client.pem`, under `URI` and `PIN`.
+
+    Returns:
+        The environment in which OpenSSL finds it.
+    """
+    root = once("softhsm", _extract)
+    (library,) = root.glob("usr/lib/*/softhsm/libsofthsm2.so")
+    (module,) = root.glob("usr/lib/*/ossl-modules/pkcs11.so")
+    (folder / "tokens").mkdir(parents=True)
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\n")
+    (folder / "openssl.cnf").write_text(_OPENSSL.format(module=module, softhsm=library))
+    environment = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
+    own = {**environment, "LD_LIBRARY_PATH": str(library.parents[1])}
+    tool = root / "usr" / "bin" / "softhsm2-util"
+    key, module_option = tls_keys() / "client.key.pem", ("--module", library)
+    # fmt: off
+    run(tool, *module_option, "--init-token", "--free", "--label", "rig", "--so-pin", PIN, "--pin", PIN, env=own)
+    run(tool, *module_option, "--import", key, "--token", "rig", "--label", "client", "--id", "01", "--pin", PIN, env=own)
+    # fmt: on
+    return {**environment, "OPENSSL_CONF": str(folder / "openssl.cnf")}
