@@ -66,8 +66,8 @@ def unusable_authorities(file: str) -> str | None:
     """Say, as the rest of a sentence, why a file can't be used as authorities; None where it can."""
     try:
         ssl.create_default_context(cafile=file)
-    except (OSError, ValueError):
-        return "names no certificates in PEM; name a file with those of the authorities to trust"
+    except (OSError, ValueError) as error:
+        return f"can't be used ({_reason(error)}); name a PEM file with the authorities to trust"
     return None
 
 
@@ -93,7 +93,7 @@ def unusable_certificate(certificate: str, key: str, secret: str | None) -> tupl
         with key_file(key) as path:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, path, ask)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "reason", "") or "").replace("_", " ").lower()
+        reason = _reason(error)
     else:
         return None
     if "key values mismatch" in reason:
@@ -104,10 +104,16 @@ def unusable_certificate(certificate: str, key: str, secret: str | None) -> tupl
         return "ssl_key", f"does not open with the password or PIN in the systemd credential {CREDENTIAL}"
     if in_token(key):
         return "ssl_key", (
-            "is not found by any provider of OpenSSL: activate pkcs11-provider in the file that OPENSSL_CONF "
+            f"is not found by any provider of OpenSSL ({reason}): activate pkcs11-provider in the file that OPENSSL_CONF "
             "names, and check the URI"
         )
-    return "ssl_cert", "and ssl_key are no certificate and key in PEM that OpenSSL can use; check both files"
+    return "ssl_cert", f"and ssl_key can't be used ({reason}); name a certificate and its key in PEM"
+
+
+def _reason(error: Exception) -> str:
+    """OpenSSL's reason in words, or the system's."""
+    reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or type(error).__name__
+    return str(reason).replace("_", " ").lower()
 
 
 def _pem(uri: str) -> bytes:

@@ -18,13 +18,13 @@ openssl_conf = openssl_init
 providers = providers
 
 [providers]
-default = default
-pkcs11 = pkcs11
+default = default_provider
+pkcs11 = pkcs11_provider
 
-[default]
+[default_provider]
 activate = 1
 
-[pkcs11]
+[pkcs11_provider]
 module = {module}
 pkcs11-module-path = {softhsm}
 pkcs11-module-quirks = no-deinit

@@ -508,7 +508,7 @@ def encrypted_key(folder: Path, *how: str) -> str:
     ("keys", "key", "remedy"),
     [
         ({"ca_file": "/dev/null"}, "ca_file", "authorities to trust"),
-        ({"ssl_cert": "/dev/null"}, "ssl_cert", "check both files"),
+        ({"ssl_cert": "/dev/null"}, "ssl_cert", "name a certificate and its key"),
         ({"ssl_key": "server"}, "ssl_key", "name the two that belong together"),
         ({"ssl_key": "encrypted"}, "ssl_key", "as the systemd credential ssl_key_password"),
         ({"ssl_key": "pkcs11:object=k"}, "ssl_key", "activate pkcs11-provider"),
