@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A token that holds the client's key: SoftHSM, and the OpenSSL provider that leads to it."""
 
+import re
 from pathlib import Path
 
-from rig.cache import once
+from rig.cache import REPOSITORY, once
 from rig.debian import mirror
 from rig.nginx import tls_keys
 from rig.process import need, run
@@ -11,25 +12,15 @@ from rig.process import need, run
 PIN = "2718"
 URI = "pkcs11:token=rig;object=client;type=private"
 
-_OPENSSL = """\
-openssl_conf = openssl_init
+#: The page that shows OpenSSL's configuration; what is shown is what is used here.
+PAGE = REPOSITORY / "docs" / "tls.md"
 
-[openssl_init]
-providers = providers
 
-[providers]
-default = default_provider
-pkcs11 = pkcs11_provider
-
-[default_provider]
-activate = 1
-
-[pkcs11_provider]
-module = {module}
-pkcs11-module-path = {softhsm}
-pkcs11-module-quirks = no-deinit
-activate = 1
-"""
+def _openssl(module: Path, softhsm: Path) -> str:
+    """OpenSSL's configuration as the page shows it, with the places that the two files have here."""
+    (text,) = re.findall(r"^```cnf\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    text = re.sub(r"(?m)^module = .*", f"module = {module}", text)
+    return re.sub(r"(?m)^pkcs11-module-path = .*", f"pkcs11-module-path = {softhsm}", text)
 
 
 def _extract(folder: Path) -> None:
@@ -52,7 +43,7 @@ def token(folder: Path) -> dict[str, str]:
     (module,) = root.glob("usr/lib/*/ossl-modules/pkcs11.so")
     (folder / "tokens").mkdir(parents=True)
     (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\n")
-    (folder / "openssl.cnf").write_text(_OPENSSL.format(module=module, softhsm=library))
+    (folder / "openssl.cnf").write_text(_openssl(module, library))
     environment = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
     own = {**environment, "LD_LIBRARY_PATH": str(library.parents[1])}
     tool = root / "usr" / "bin" / "softhsm2-util"
