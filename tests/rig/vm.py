@@ -38,6 +38,7 @@ busybox mount -t devtmpfs devtmpfs /dev
 busybox mount -t tmpfs tmpfs /run
 busybox mount -t tmpfs -o mode=1777 tmpfs /tmp
 exec > /dev/console 2>&1
+for applet in $(busybox --list); do [ -e /usr/bin/$applet ] || busybox ln -s busybox /usr/bin/$applet; done
 for module in /modules/*; do busybox insmod $module; done
 busybox ip link set lo up
 busybox ip addr add 10.0.2.15/24 dev eth0
