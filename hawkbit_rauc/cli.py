@@ -81,13 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
     debug = getattr(chosen, "debug", False)
     try:
         config = load(path, state_dir=state_folder())
-    except ConfigError as error:
-        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
-        return BAD_CONFIG
-    try:
         if chosen.command == "check":
             return asyncio.run(check.run(config))
         return _run(config, path, debug=debug, once=chosen.once)
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
+        return BAD_CONFIG
     except KeyboardInterrupt:
         return 130
 
@@ -111,9 +110,6 @@ def _run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
             if isinstance(ended, int):
                 return ended
             config = ended
-    except ConfigError as error:
-        log.error("%s", error)  # noqa: TRY400
-        return BAD_CONFIG
     finally:
         os.close(held)
 
@@ -140,11 +136,11 @@ async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int |
         def hang_up() -> None:
             nonlocal next_config
             notify.reloading()
-            next_config = _reload(path, debug=debug)
-            if next_config is None:  # the old one stays in force, and nothing is interrupted
-                notify.ready(f"polling {config.origin}")
-            else:
+            if new := _reload(path, debug=debug):
+                next_config = new
                 work.cancel()
+            else:  # the old one stays in force, and nothing is interrupted
+                notify.ready(f"polling {config.origin}")
 
         loop = asyncio.get_running_loop()
         for number, act in (
