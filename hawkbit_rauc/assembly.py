@@ -11,15 +11,17 @@ from pathlib import Path
 
 from attrs import frozen
 
-from hawkbit_rauc import attributes, ddi
+from hawkbit_rauc import attributes, ddi, tls
 from hawkbit_rauc.board import Board, unit_witness
 from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.config import Config
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.errors import ConfigError
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.rauc import Rauc
+from hawkbit_rauc.stream import Streams
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +81,28 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
         give_up_after=config.give_up_after,
     )
     journal = Journal(state_folder(), server.identity)
-    world = World(server, downloads, rauc, journal, Board(bus), BootClock(), policy)
+    source = _streams(config, server, rauc, downloads) if config.stream_bundle else downloads
+    world = World(server, source, rauc, journal, Board(bus), BootClock(), policy)
     try:
         yield Adapters(world, server, rauc, config)
     finally:
         server.close()
         await bus.close()
+
+
+def _streams(config: Config, server: ddi.Hawkbit, rauc: Rauc, downloads: Downloads) -> Streams:
+    """Leave the bytes to RAUC, which gets what our own downloads have."""
+    origins = (config.origin, *config.download_origins) if config.send_download_authentication else ()
+    return Streams(
+        server.http,
+        rauc.refusal,
+        downloads,
+        fallback=config.stream_fallback,
+        origins=frozenset(origins),
+        certificate=(str(config.ssl_cert), config.ssl_key) if config.ssl_cert and config.ssl_key else None,
+        authorities=str(config.ca_file) if config.ca_file else None,
+        verify=config.ssl_verify,
+    )
 
 
 def connect(config: Config, once_timeout: float | None = None) -> ddi.Hawkbit:
@@ -93,22 +111,28 @@ def connect(config: Config, once_timeout: float | None = None) -> ddi.Hawkbit:
     Args:
         config: what is asked for.
         once_timeout: seconds that cap each single request, None for the configured times.
+
+    Raises:
+        ConfigError: a file has changed since the configuration was loaded, and can't be used any more.
     """
     longest = once_timeout or float("inf")
-    certificate = None
-    if config.ssl_cert and config.ssl_key:
-        certificate = (str(config.ssl_cert), str(config.ssl_key))
-    return ddi.connect(
-        config.base_url,
-        config.target_name,
-        tenant=config.tenant_id,
-        target_token=config.auth_token,
-        gateway_token=config.gateway_token,
-        client_certificate=certificate,
-        verify=config.ssl_verify,
-        ca_file=str(config.ca_file) if config.ca_file else None,
-        connect_timeout=min(config.connect_timeout, longest),
-        timeout=min(config.timeout, longest),
-        send_download_authentication=config.send_download_authentication,
-        download_origins=config.download_origins,
-    )
+    with tls.key_file(config.ssl_key or "") as key:
+        certificate = (str(config.ssl_cert), key, config.ssl_key_password) if config.ssl_cert else None
+        try:
+            return ddi.connect(
+                config.base_url,
+                config.target_name,
+                tenant=config.tenant_id,
+                target_token=config.auth_token,
+                gateway_token=config.gateway_token,
+                client_certificate=certificate,
+                verify=config.ssl_verify,
+                ca_file=str(config.ca_file) if config.ca_file else None,
+                proxy=config.proxy,
+                connect_timeout=min(config.connect_timeout, longest),
+                timeout=min(config.timeout, longest),
+                send_download_authentication=config.send_download_authentication,
+                download_origins=config.download_origins,
+            )
+        except ValueError as error:
+            raise ConfigError([f"{config.source}: {error}."]) from None

@@ -20,6 +20,7 @@ from hawkbit_rauc.config import Config
 from hawkbit_rauc.errors import HawkbitRaucError, StateError
 from hawkbit_rauc.journal import write_durably
 from hawkbit_rauc.model import System
+from hawkbit_rauc.rauc import Description
 from hawkbit_rauc.threads import in_thread
 
 #: File systems that forget, or that only one of the two systems sees.
@@ -64,7 +65,8 @@ async def run(config: Config) -> int:
         if await _connection(config, report):
             await _server(world, report)
         system = await _rauc(world, report)
-    _bundle_folder(config.bundle_download_location.parent, report)
+    if not config.stream_bundle or config.stream_fallback:
+        _bundle_folder(config.bundle_download_location.parent, report)
     _state_folder(state_folder(), system, report)
     return 1 if report.failures else 0
 
@@ -83,9 +85,10 @@ def _configuration(config: Config, report: Report) -> None:
 
 async def _connection(config: Config, report: Report) -> bool:
     """Resolve and connect, each by itself, so that the one that fails is named."""
-    url = urlsplit(config.base_url)
+    url = urlsplit(config.proxy or config.base_url)
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
-    if url.scheme in getproxies() and not proxy_bypass(host):
+    named = "proxy" if config.proxy else "hawkbit_server"
+    if not config.proxy and url.scheme in getproxies() and not proxy_bypass(host):
         report.note("connection", f"to {host} goes through the proxy that the environment names")
         return True
     try:
@@ -93,9 +96,7 @@ async def _connection(config: Config, report: Report) -> bool:
             in_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), config.connect_timeout
         )
     except (OSError, TimeoutError) as error:
-        report.fail(
-            "name", f"{host} is not resolved ({_reason(error)}); check hawkbit_server and the board's DNS"
-        )
+        report.fail("name", f"{host} is not resolved ({_reason(error)}); check {named} and the board's DNS")
         return False
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     report.ok("name", f"{host} is {', '.join(addresses)}")
@@ -142,6 +143,8 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
     system = found.system
     report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
     _slots(system, report)
+    if world.config.stream_bundle:
+        _streaming(found, world.config, report)
     if system.boot_loader in _COUNTING_LOADERS and not world.config.commit_witness:
         report.note(
             "commit",
@@ -149,6 +152,16 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
             "name the unit that marks it good as commit_witness",
         )
     return system
+
+
+def _streaming(found: Description, config: Config, report: Report) -> None:
+    why = f"RAUC {found.version} is not known to stream"
+    if found.inspects_streams:
+        report.ok("streaming", "RAUC will say with each bundle whether it can stream it")
+    elif config.stream_fallback:
+        report.note("streaming", f"{why}, so bundles are downloaded")
+    else:
+        report.fail("streaming", f"{why}; set stream_bundle = false or stream_fallback = true")
 
 
 def _slots(system: System, report: Report) -> None:

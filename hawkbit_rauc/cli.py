@@ -92,15 +92,14 @@ def main(arguments: list[str] | None = None) -> int:
     debug = getattr(chosen, "debug", False)
     try:
         config = load(path, state_dir=state_folder())
-    except ConfigError as error:
-        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
-        return BAD_CONFIG
-    try:
         if chosen.command == "check":
             return asyncio.run(check.run(config))
         if chosen.command != "run":
             return asyncio.run(remote.run(chosen, config))
         return _run(config, path, debug=debug, once=chosen.once)
+    except ConfigError as error:
+        sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
+        return BAD_CONFIG
     except KeyboardInterrupt:
         return 130
 
@@ -120,37 +119,41 @@ def _run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
         while True:
             for sentence in (*config.warnings, *config.advice):
                 log.warning("%s", sentence)
-            code = asyncio.run(_live(config, once=once))
-            if code is not None:
-                return code
-            config = _reload(config, path, debug=debug)
+            ended = asyncio.run(_live(config, path, debug=debug, once=once))
+            if isinstance(ended, int):
+                return ended
+            config = ended
     finally:
         os.close(held)
 
 
-def _reload(config: Config, path: Path, *, debug: bool) -> Config:
-    """Read the configuration again; one that can't work leaves the old one in force."""
-    notify.reloading()
+def _reload(path: Path, *, debug: bool) -> Config | None:
+    """Read the configuration again, and all files that it names; None where it can't work."""
     try:
         config = load(path, state_dir=state_folder())
     except ConfigError as error:
         log.error("the configuration was not reloaded: %s", "; ".join(error.mistakes))  # noqa: TRY400
-    else:
-        log.info("the configuration was reloaded")
+        return None
+    log.info("the configuration was reloaded")
     logs.set_up(logging.DEBUG if debug else config.log_level)
     return config
 
 
-async def _live(config: Config, *, once: bool) -> int | None:
-    """Run the daemon until it ends or a signal ends it; None asks for a reload."""
+async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int | Config:
+    """Run the daemon until it ends or a signal ends it; another configuration is to be lived with next."""
     async with adapters(config, once_timeout=config.once_timeout if once else None) as world:
         daemon = _daemon(world, config)
         work = asyncio.ensure_future(daemon.run(once=once))
-        reload = asyncio.Event()
+        next_config: Config | None = None
 
         def hang_up() -> None:
-            reload.set()
-            work.cancel()
+            nonlocal next_config
+            notify.reloading()
+            if new := _reload(path, debug=debug):
+                next_config = new
+                work.cancel()
+            else:  # the old one stays in force, and nothing is interrupted
+                notify.ready(f"polling {config.origin}")
 
         loop = asyncio.get_running_loop()
         for number, act in (
@@ -170,8 +173,8 @@ async def _live(config: Config, *, once: bool) -> int | None:
         try:
             return await work
         except asyncio.CancelledError:
-            if reload.is_set():
-                return None
+            if next_config is not None:
+                return next_config
             notify.stopping()
             return 0
         finally:

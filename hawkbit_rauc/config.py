@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import evolve, field, frozen
 
+from hawkbit_rauc import tls
 from hawkbit_rauc.errors import ConfigError
 from hawkbit_rauc.origin import origin_of
 from hawkbit_rauc.settings import Settings
@@ -35,6 +36,9 @@ class Config:
         base_url: scheme, host, port where it is not the scheme's own, and path prefix of hawkBit,
             without a slash at the end.
         origin: the same without the prefix, in lower case.
+        proxy: URL of the proxy for all requests, None for what the environment says.
+        ssl_key: absolute path of a PEM file, or a PKCS#11 URI.
+        ssl_key_password: of the key, or the PIN of its token, from the systemd credential.
         bundle_download_location: absolute path of the bundle's file.
         download_origins: further origins, written as `origin`, that may get credentials.
         connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after,
@@ -55,10 +59,14 @@ class Config:
     tenant_id: str = "DEFAULT"
     auth_token: str | None = field(default=None, repr=False)
     gateway_token: str | None = field(default=None, repr=False)
-    ssl_key: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+    ssl_key: str | None = field(default=None, repr=False)
+    ssl_key_password: str | None = field(default=None, repr=False)
     ssl_cert: Path | None = None
     ca_file: Path | None = None
     ssl_verify: bool = True
+    stream_bundle: bool = False
+    stream_fallback: bool = False
     resume_downloads: bool = True
     download_speed_limit: int = 0
     low_speed_time: int = 60
@@ -114,7 +122,7 @@ def load(path: Path, *, state_dir: Path) -> Config:
     if len(data) > _LARGEST_FILE:
         raise ConfigError([f"{path} is larger than 1 MiB: name a configuration file with --config."])
     # Only values have to be UTF-8 (GLib); what is not is found again as lone surrogates.
-    config = _build(data.decode("utf-8", "surrogateescape"), str(path), state_dir, _trouble, _is_folder)
+    config = _build(data.decode("utf-8", "surrogateescape"), str(path), state_dir, _Disk())
     if mode & stat.S_IROTH and stat.S_ISREG(mode) and (config.auth_token or config.gateway_token):
         advice = f"{path} holds a token and can be read by everybody: take that away with chmod o-r."
         config = evolve(config, advice=(*config.advice, advice))
@@ -135,7 +143,7 @@ def parse(text: str, source: str, *, state_dir: Path = Path("/var/lib/hawkbit-ra
     Raises:
         ConfigError: what the text says can't work.
     """
-    return _build(text, source, state_dir, lambda _path: None, lambda _path: False)
+    return _build(text, source, state_dir, _NoDisk())
 
 
 def _is_there(path: Path) -> bool:
@@ -149,29 +157,54 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError):
+class _NoDisk:
+    """What `parse` knows of the files that a configuration names: nothing."""
+
+    password: str | None = None
+
+    def is_folder(self, _path: Path) -> bool:
         return False
 
+    def trouble(self, _path: Path) -> str | None:
+        """Say why a file can't be read, None where it can."""
+        return None
 
-def _trouble(path: Path) -> str | None:
-    """Say why a file can't be read, None where it can."""
-    try:
-        with path.open("rb"):
-            return None
-    except (OSError, ValueError) as error:
-        return (error.strerror if isinstance(error, OSError) else None) or "no usable path"
+    def unusable_authorities(self, _path: Path) -> str | None:
+        return None
+
+    def unusable_certificate(self, _certificate: Path, _key: str) -> tuple[str, str] | None:
+        return None
 
 
-def _build(
-    text: str,
-    source: str,
-    state_dir: Path,
-    trouble: Callable[[Path], str | None],
-    is_folder: Callable[[Path], bool],
-) -> Config:
+class _Disk(_NoDisk):
+    """What `load` finds."""
+
+    def __init__(self) -> None:
+        self.password = tls.password()
+
+    def is_folder(self, path: Path) -> bool:
+        try:
+            return stat.S_ISDIR(path.stat().st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def trouble(self, path: Path) -> str | None:
+        try:
+            with path.open("rb"):
+                return None
+        except (OSError, ValueError) as error:
+            return (error.strerror if isinstance(error, OSError) else None) or "no usable path"
+
+    def unusable_authorities(self, path: Path) -> str | None:
+        return None if self.trouble(path) else tls.unusable_authorities(str(path))
+
+    def unusable_certificate(self, certificate: Path, key: str) -> tuple[str, str] | None:
+        if self.trouble(certificate) or not (tls.in_token(key) or not self.trouble(Path(key))):
+            return None  # that is told by itself
+        return tls.unusable_certificate(str(certificate), key, self.password)
+
+
+def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
     settings = Settings(text, source)
     ssl = settings.boolean("ssl", default=True)
     url = settings.server(ssl=ssl)
@@ -194,11 +227,15 @@ def _build(
         tenant_id=settings.identifier("tenant_id", default="DEFAULT"),
         auth_token=settings.secret("auth_token"),
         gateway_token=settings.secret("gateway_token"),
-        ssl_key=settings.file("ssl_key", trouble),
-        ssl_cert=settings.file("ssl_cert", trouble),
-        ca_file=settings.file("ca_file", trouble),
+        proxy=settings.proxy("proxy"),
+        ssl_key=settings.key("ssl_key", disk.trouble),
+        ssl_key_password=disk.password,
+        ssl_cert=settings.file("ssl_cert", disk.trouble),
+        ca_file=settings.file("ca_file", disk.trouble),
         ssl_verify=verify,
-        bundle_download_location=settings.bundle(state_dir, is_folder),
+        bundle_download_location=settings.bundle(state_dir, disk.is_folder),
+        stream_bundle=settings.boolean("stream_bundle", default=False),
+        stream_fallback=settings.boolean("stream_fallback", default=False),
         resume_downloads=settings.boolean("resume_downloads", default=True),
         download_speed_limit=settings.number("download_speed_limit", 0, high=10**12),
         low_speed_time=settings.number("low_speed_time", 60),
@@ -222,6 +259,21 @@ def _build(
         attributes=settings.attributes(),
         warnings=settings.unknown(),
     )
+    _check_tls(config, settings, disk)
     if settings.mistakes:
         raise ConfigError(list(dict.fromkeys(settings.mistakes)))
     return evolve(config, advice=tuple(dict.fromkeys(settings.advice)))
+
+
+def _check_tls(config: Config, settings: Settings, disk: _NoDisk) -> None:
+    """See that what the files hold can be used, and by RAUC too where it fetches the bundle."""
+    if config.ca_file and (why := disk.unusable_authorities(config.ca_file)):
+        settings.mistake("ca_file", why)
+    if not (config.ssl_cert and config.ssl_key):
+        return
+    if wrong := disk.unusable_certificate(config.ssl_cert, config.ssl_key):
+        settings.mistake(*wrong)
+    if config.stream_bundle and config.ssl_key_password:
+        settings.mistake(
+            "stream_bundle", "= true and a protected ssl_key don't go together: RAUC takes no password"
+        )

@@ -62,9 +62,10 @@ def connect(
     tenant: str = "DEFAULT",
     target_token: str | None = None,
     gateway_token: str | None = None,
-    client_certificate: tuple[str, str] | None = None,
+    client_certificate: tuple[str, str, str | None] | None = None,
     verify: bool = True,
     ca_file: str | None = None,
+    proxy: str | None = None,
     connect_timeout: float = 20.0,
     timeout: float = 60.0,
     send_download_authentication: bool = True,
@@ -80,9 +81,10 @@ def connect(
         tenant: hawkBit's tenant.
         target_token: the controller's own token.
         gateway_token: the tenant's token; at most one way to authenticate.
-        client_certificate: paths of certificate and key, PEM.
+        client_certificate: paths of certificate and key, PEM, and the key's password if it has one.
         verify: whether the server's certificate is checked.
         ca_file: authorities to check it with in place of the system's.
+        proxy: URL of a proxy for all requests, None for what the environment says.
         connect_timeout: seconds for a connection.
         timeout: seconds for each wait of an answer.
         send_download_authentication: whether downloads carry the token.
@@ -102,6 +104,7 @@ def connect(
         gateway_token=gateway_token,
         client_certificate=client_certificate,
         verify=(ca_file or True) if verify else False,
+        proxy=proxy,
         timeout=httpx.Timeout(timeout, connect=connect_timeout),
         total_timeout=2 * timeout,
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from attrs import define, evolve, field, frozen
 
@@ -35,7 +34,7 @@ from hawkbit_rauc.model import (
     Record,
     Told,
 )
-from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server
+from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server, Source
 from hawkbit_rauc.rules import Decided, Downloaded, Install, Reboot, Verdict, Wait
 
 log = logging.getLogger(__name__)
@@ -160,7 +159,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
     if instead and work.fetched == artifact:
         return instead
-    bundle = await _fetch(artifact, work, world)
+    bundle = await _fetch(artifact, work, world, ahead=instead is not None)
     work.fetched = artifact
     if instead := rules.instead_of_installing(await _read_again(artifact, work, world)):
         return instead
@@ -248,10 +247,10 @@ async def conclude(record: Record, world: World) -> None:
 # ---------------------------------------------------------------- its steps
 
 
-async def _fetch(artifact: Artifact, work: Work, world: World) -> Path:
+async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -> Source:
     log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     try:
-        return await world.downloads.fetch(artifact, _progress("downloading", work, world))
+        return await world.downloads.fetch(artifact, _progress("downloading", work, world), ahead=ahead)
     except MismatchError as error:
         mismatches = work.record.mismatches + 1
         _keep(evolve(work.record, mismatches=mismatches), work, world)

@@ -24,10 +24,11 @@ from typing import Any
 import httpx
 from attrs import define, frozen
 
-from hawkbit_rauc import ranges
+from hawkbit_rauc import ranges, redirects
 from hawkbit_rauc.errors import DownloadError, MismatchError, OfferGoneError, PassingError
+from hawkbit_rauc.links import shown
 from hawkbit_rauc.model import Artifact
-from hawkbit_rauc.part import BLOCK, Part, beside, shown
+from hawkbit_rauc.part import BLOCK, Part, beside
 from hawkbit_rauc.ports import Progress
 from hawkbit_rauc.threads import in_thread
 
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 
 #: Requests after the first one within one fetch; then the story polls before it goes on.
 RESUMES = 3
-REDIRECTS = 5
 #: Seconds between two reports of the progress, and before a resume within one fetch.
 TICK, PAUSE = 0.25, 1.0
 #: Seconds of a standstill that may be made up for above the speed limit.
@@ -62,12 +62,13 @@ class Downloads:
     low_speed_time: float = 60
     low_speed_rate: float = 100
 
-    async def fetch(self, artifact: Artifact, progress: Progress) -> Path:
+    async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Path:  # noqa: ARG002
         """Bring a bundle to the disk, verified and durable; resumes what is already there.
 
         Args:
             artifact: what to fetch; its hash and size are checked unless hawkBit decrypts it on the way.
             progress: told the bytes that are here and the total (0: unknown) four times a second at most.
+            ahead: of its installation; it goes to the disk in any case.
 
         Returns:
             The location.
@@ -234,7 +235,7 @@ class _Transfer:
         return meaning
 
     def _answer(self, url: str, bundle: Part, patience: _Patience) -> httpx.Response:
-        """Send the request and follow redirects, but none from https to http."""
+        """Send the request and follow redirects."""
         given = self.settings.http.timeout
         timeout = {"connect": given.connect, "read": patience, "write": given.write, "pool": given.pool}
         request = self.settings.http.build_request(
@@ -243,17 +244,7 @@ class _Transfer:
             headers=ranges.request(bundle.have, bundle.etag),
             extensions={"timeout": timeout, "trace": self._watch},
         )
-        for _ in range(REDIRECTS + 1):
-            answer = self.settings.http.send(request, stream=True, follow_redirects=False)
-            if answer.next_request is None:
-                return answer
-            answer.close()
-            if request.url.scheme == "https" != answer.next_request.url.scheme:
-                raise DownloadError(
-                    f"{shown(url)}: redirected from https to {shown(str(answer.next_request.url))}"
-                )
-            request = answer.next_request
-        raise DownloadError(f"{shown(url)}: redirected more than {REDIRECTS} times")
+        return redirects.follow(self.settings.http, request)
 
     def _watch(self, event: str, info: dict[str, Any]) -> None:
         """Learn the socket from httpcore's trace, to be able to wake a thread that waits for headers."""

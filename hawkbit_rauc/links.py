@@ -66,3 +66,13 @@ def hashes(told: Mapping[str, str | None]) -> dict[str, str]:
         for name, value in told.items()
         if value and name in _DIGITS and re.fullmatch(f"[0-9A-Fa-f]{{{_DIGITS[name]}}}", value)
     }
+
+
+def shown(url: str | None) -> str:
+    """Write a URL without user, query and fragment, which may hold secrets."""
+    try:
+        parts = urlsplit(url or "")
+        text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        return "the link of the bundle"
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]

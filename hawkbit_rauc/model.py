@@ -207,6 +207,30 @@ class Status:
     last_reason: str = ""
 
 
+# ---------------------------------------------------------------- where RAUC finds a bundle
+
+
+@frozen
+class RemoteBundle:
+    """A bundle that RAUC fetches by itself, piece by piece, while it installs.
+
+    Attributes:
+        url: where it is, all redirects followed; its query may hold a signature.
+        headers: `Name: value` of each header that this place may see.
+        certificate, key: client certificate and key that this place may see, PEM files (or the key's
+            PKCS#11 URI).
+        authorities: PEM file with the authorities to check the server by, None for RAUC's own.
+        verify: whether the server's certificate is checked.
+    """
+
+    url: str = field(repr=False)
+    headers: tuple[str, ...] = field(default=(), repr=False)
+    certificate: str | None = None
+    key: str | None = field(default=None, repr=False)
+    authorities: str | None = None
+    verify: bool = True
+
+
 # ---------------------------------------------------------------- what RAUC says
 
 

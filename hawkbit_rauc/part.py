@@ -19,12 +19,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import define
 
 from hawkbit_rauc import ranges
 from hawkbit_rauc.errors import DownloadError, MismatchError, SpaceError
+from hawkbit_rauc.links import shown
 from hawkbit_rauc.model import Artifact
 
 log = logging.getLogger(__name__)
@@ -51,16 +51,6 @@ _DISK_TROUBLES = {
 def beside(location: Path) -> tuple[Path, Path]:
     """Name the part and its note."""
     return location.with_name(f"{location.name}.part"), location.with_name(f"{location.name}.part.json")
-
-
-def shown(url: str | None) -> str:
-    """Write a URL without user, query and fragment, which may hold secrets."""
-    try:
-        parts = urlsplit(url or "")
-        text = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError:
-        return "the link of the bundle"
-    return "".join(char if char.isprintable() else "?" for char in text)[:200]
 
 
 @define(eq=False)

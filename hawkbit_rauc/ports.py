@@ -19,12 +19,15 @@ from hawkbit_rauc.model import (
     Offer,
     Poll,
     Record,
+    RemoteBundle,
     System,
     Told,
 )
 
 #: Called with (done, total) bytes or per cent as work goes on; returns at once.
 Progress = Callable[[int, int], None]
+#: What RAUC installs from: a file, or what it fetches by itself.
+Source = Path | RemoteBundle
 
 
 class Server(Protocol):
@@ -63,12 +66,17 @@ class Server(Protocol):
 
 
 class Downloads(Protocol):
-    """The one place on the disk where a bundle may lie."""
+    """How a bundle comes to RAUC."""
 
-    async def fetch(self, artifact: Artifact, progress: Progress) -> Path:
-        """Bring a bundle to the disk, verified and durable; resumes what is already there.
+    async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Source:
+        """Bring a bundle to where RAUC finds it.
 
-        Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact).
+        Either to the disk, verified and durable, going on with what is there already; or not at all,
+        where RAUC is to stream it and nothing stands against that; `ahead` of its installation, always to the
+        disk.
+
+        Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact),
+        DeploymentError (it can't be streamed), RaucError.
         """
 
     def discard(self, *, older_than: float = 0) -> None:
@@ -81,10 +89,10 @@ class Installer(Protocol):
     async def system(self) -> System:
         """Look at slots, primary and boot state. Raises: RaucBusyError, RaucError."""
 
-    async def bundle_hash(self, bundle: Path) -> str | None:
+    async def bundle_hash(self, bundle: Source) -> str | None:
         """Ask for the manifest hash of a bundle; None where RAUC can't tell (before 1.10)."""
 
-    async def install(self, bundle: Path, transaction: str, progress: Progress) -> None:
+    async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
 
         Raises: InstallationError (Completed 1 or refused for good), RaucBusyError (refused because

@@ -90,6 +90,32 @@ def request(have: int, etag: str | None) -> dict[str, str]:
     return headers
 
 
+def first_bytes() -> dict[str, str]:
+    """Give the headers that ask for the first four bytes, as RAUC does before it streams."""
+    return {**request(0, None), "Range": "bytes=0-3"}
+
+
+def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
+    """Say why RAUC can't stream from a server, by its answer to `first_bytes`.
+
+    RAUC asks for hundreds of ranges. hawkBit up to 0.9, which shows by an ETag without quotes, adds each to
+    the action's history, and refuses downloads when that is full.
+
+    Args:
+        status: HTTP status, of an answer that `judge` would take.
+        headers: by lower-case name.
+
+    Returns:
+        The rest of a sentence that begins with the server's name; None where it can.
+    """
+    etag = headers.get("etag", "")
+    if etag and not etag.startswith(('"', "W/")):
+        return "is of hawkBit up to 0.9 (its ETag has no quotes), whose history has no room for streaming"
+    if status != HTTPStatus.PARTIAL_CONTENT:
+        return "does not answer requests for ranges, without which RAUC can't stream"
+    return None
+
+
 def is_strong(etag: str) -> bool:
     """Tell whether a tag stands for exact bytes; also one without quotes (hawkBit up to 0.9)."""
     return etag.isascii() and etag.isprintable() and etag == etag.strip() and not etag.startswith("W/")

@@ -12,6 +12,7 @@ Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.x
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from attrs import evolve, frozen
 from jeepney import HeaderFields, Message, MessageType
 
 from hawkbit_rauc.dbus import BUS, Bus, Peer, RefusedError, Stream, plain, sentence, values
-from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
-from hawkbit_rauc.model import Slot, System
-from hawkbit_rauc.ports import Progress
+from hawkbit_rauc.errors import HawkbitRaucError, InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.links import shown
+from hawkbit_rauc.model import RemoteBundle, Slot, System
+from hawkbit_rauc.ports import Progress, Source
 
 NAME = "de.pengutronix.rauc"
 RAUC = Peer("RAUC", "rauc.service", NAME, "/", f"{NAME}.Installer")
@@ -41,6 +43,9 @@ _RULES = (
     f"type='signal',sender='{NAME}',path='/'",
     f"type='signal',sender='{BUS.name}',interface='{BUS.interface}',member='NameOwnerChanged',arg0='{NAME}'",
 )
+#: What RAUC says where the bundle's server can't be reached (any more): its own words, and the kernel's for a
+#: read from the stream that failed.
+_BROKEN_STREAM = re.compile("Failed to stream bundle|Input/output error", re.IGNORECASE)
 _UNKNOWN_METHOD = "org.freedesktop.DBus.Error.UnknownMethod"
 _DBUS_ERROR = "org.freedesktop.DBus.Error."
 
@@ -67,10 +72,12 @@ class Description:
     Attributes:
         system: slots, primary, compatible, boot loader, witness.
         version: what its interface says of its version, such as "1.13 or later".
+        inspects_streams: whether it can be asked to look into a bundle that it would stream (1.9).
     """
 
     system: System
     version: str
+    inspects_streams: bool
 
 
 class Rauc:
@@ -120,8 +127,11 @@ class Rauc:
             witnessed=None if self._witness is None else await self._witness(),
         )
 
-    async def bundle_hash(self, bundle: Path) -> str | None:
+    async def bundle_hash(self, bundle: Source) -> str | None:
         """Ask for the manifest hash of a bundle.
+
+        Args:
+            bundle: where it is; RAUC reads what it has to.
 
         Returns:
             Hex, or None where RAUC can't tell: before 1.10, or of a bundle that it does not accept,
@@ -132,36 +142,60 @@ class Rauc:
             RaucError: if RAUC can't be asked.
         """
         try:
-            (found,) = await self._call("InspectBundle", "sa{sv}", str(bundle), {}, within=INSPECTION)
+            return read_manifest_hash(await self._inspect(bundle))
         except RefusedError:
             return None
-        return read_manifest_hash(found)
 
-    async def install(self, bundle: Path, transaction: str, progress: Progress) -> None:
+    async def refusal(self, bundle: RemoteBundle) -> str | None:
+        """Have RAUC look into a bundle that it is to stream; nothing is written.
+
+        Args:
+            bundle: where it is.
+
+        Returns:
+            Why RAUC can't stream it; None where it can.
+
+        Raises:
+            RaucBusyError: if RAUC is installing.
+            RaucError: if RAUC can't be asked, or if it does not get at the bundle just now.
+        """
+        try:
+            await self._inspect(bundle)
+        except RefusedError as error:
+            if error.name == _UNKNOWN_METHOD:
+                return "RAUC before 1.9 can't be asked whether it can stream"
+            if _BROKEN_STREAM.search(error.text):
+                raise RaucError(f"RAUC can't stream: {_reason(error.text, bundle)}") from None
+            return f"RAUC can't stream this bundle: {_reason(error.text, bundle)}"
+        return None
+
+    async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
 
         Args:
-            bundle: file that RAUC can read.
+            bundle: where RAUC finds it.
             transaction: our id for it; RAUC before 1.10 does not take it.
             progress: called with per cent and 100.
 
         Raises:
             InstallationError: if RAUC refused the bundle or failed to install it.
             RaucBusyError: if it is busy with another installation; nothing was begun.
-            RaucError: if RAUC or the bus is not there, went away or hangs.
+            RaucError: if RAUC or the bus is not there, went away or hangs, or the stream broke off.
         """
         async with self._bus.listen(*_RULES) as stream:
             await self._idle()
             (owner,) = await self._bus.call(BUS, "GetNameOwner", "s", NAME)
             stream.senders = frozenset((owner, BUS.name))
             # The unique name: another RAUC that is started meanwhile shall not get our call.
-            installation = _Installation(self._bus, evolve(RAUC, name=owner), stream, self._pulse, progress)
+            rauc = evolve(RAUC, name=owner)
+            installation = _Installation(self._bus, rauc, stream, self._pulse, progress, bundle)
             if self._takes_transaction:
                 options = {"transaction-id": ("s", transaction)}
-                if await installation.run(bundle, options):
+                if await installation.run(options):
                     return
                 self._takes_transaction = False
-            await installation.run(bundle, {})
+            if not await installation.run({}):
+                raise InstallationError("RAUC does not know an option of the installation: is it too old?")
 
     async def mark(self, state: str, slot: str) -> None:
         """Mark a slot.
@@ -185,7 +219,7 @@ class Rauc:
         (xml,) = await self._bus.call(
             evolve(RAUC, interface="org.freedesktop.DBus.Introspectable"), "Introspect"
         )
-        return Description(system, read_version(xml))
+        return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
 
     async def _idle(self) -> dict[str, Any]:
         properties = await self._bus.get_all(RAUC)
@@ -201,6 +235,11 @@ class Rauc:
             return None
         return str(name)
 
+    async def _inspect(self, bundle: Source) -> Mapping[str, Any]:
+        place, options = access_to(bundle)
+        (found,) = await self._call("InspectBundle", "sa{sv}", place, options, within=INSPECTION)
+        return dict(found)
+
     async def _call(
         self, method: str, signature: str = "", *arguments: Any, within: float | None = None
     ) -> Any:
@@ -215,7 +254,9 @@ class Rauc:
 class _Installation:
     """One InstallBundle at one RAUC process, until it ends in whatever way."""
 
-    def __init__(self, bus: Bus, rauc: Peer, stream: Stream, pulse: Pulse, progress: Progress) -> None:
+    def __init__(
+        self, bus: Bus, rauc: Peer, stream: Stream, pulse: Pulse, progress: Progress, bundle: Source
+    ) -> None:
         self._bus = bus
         self._rauc = rauc
         self._stream = stream
@@ -223,11 +264,13 @@ class _Installation:
         self._progress = progress
         self._percent = -1
         self._last_error = ""
+        self._bundle = bundle
         self._begun = False
 
-    async def run(self, bundle: Path, options: Mapping[str, tuple[str, Any]]) -> bool:
+    async def run(self, options: Mapping[str, tuple[str, Any]]) -> bool:
         """Install and wait; False if RAUC does not know one of the options and nothing was begun."""
-        serial = await self._stream.send(self._rauc, "InstallBundle", "sa{sv}", str(bundle), dict(options))
+        place, access = access_to(self._bundle)
+        serial = await self._stream.send(self._rauc, "InstallBundle", "sa{sv}", place, {**access, **options})
         misses = 0
         while True:
             message = await self._stream.get(self._pulse.every)
@@ -258,7 +301,7 @@ class _Installation:
                 _DBUS_ERROR
             ):  # not from RAUC's own code: nothing is wrong with the bundle
                 raise
-            raise InstallationError(sentence(error.text)) from None
+            raise self._failure(error.text) from None
         return True
 
     async def _completed(self, signal: Message) -> bool:
@@ -274,10 +317,16 @@ class _Installation:
             if signal.body[0] == 0:
                 return True
             text = self._last_error or await self._bus.get(self._rauc, "LastError")
-            raise InstallationError(
-                sentence(str(text)) or "RAUC failed to install the bundle without saying why"
-            )
+            raise self._failure(str(text))
         return False
+
+    def _failure(self, text: str) -> HawkbitRaucError:
+        """Say in an error of ours why RAUC did not install; a stream that broke off may hold the next time."""
+        if not isinstance(self._bundle, RemoteBundle):
+            return InstallationError(sentence(text) or "RAUC failed to install the bundle without saying why")
+        if _BROKEN_STREAM.search(text):
+            return RaucError(f"the stream broke off: {_reason(text, self._bundle)}")
+        return InstallationError(_reason(text, self._bundle))
 
     def _changed(self, properties: Mapping[str, Any]) -> None:
         self._last_error = str(properties.get("LastError", self._last_error))
@@ -314,6 +363,28 @@ class _Installation:
 
 def _busy(error: RefusedError) -> bool:
     return "already processing a different method" in error.text.lower()  # InstallBundle's begins with "A"
+
+
+def _reason(text: str, bundle: RemoteBundle) -> str:
+    """Make a sentence of an error text, which may repeat the URL with its query."""
+    return sentence(text.replace(bundle.url, shown(bundle.url))) or "it does not say why"
+
+
+def access_to(bundle: Source) -> tuple[str, dict[str, tuple[str, Any]]]:
+    """Translate a bundle into what InstallBundle and InspectBundle take (RAUC >= 1.7).
+
+    Returns:
+        Path or URL, and the options for access to it as an `a{sv}`.
+    """
+    if not isinstance(bundle, RemoteBundle):
+        return str(bundle), {}
+    texts = {"tls-cert": bundle.certificate, "tls-key": bundle.key, "tls-ca": bundle.authorities}
+    options: dict[str, tuple[str, Any]] = {key: ("s", text) for key, text in texts.items() if text}
+    if not bundle.verify:
+        options["tls-no-verify"] = ("b", True)
+    if bundle.headers:
+        options["http-headers"] = ("as", list(bundle.headers))
+    return bundle.url, options
 
 
 def read_slots(found: Iterable[tuple[str, Mapping[str, Any]]], boot_slot: str) -> tuple[Slot, ...]:

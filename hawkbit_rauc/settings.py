@@ -14,17 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult
 
-from hawkbit_rauc import keyfile
+from hawkbit_rauc import keyfile, tls
 from hawkbit_rauc.origin import origin_of, split
 
 SECTIONS = ("client", "device")
 
 #: All keys of [client].
 KEYS = (
-    *("hawkbit_server", "ssl", "ssl_verify", "ca_file", "tenant_id", "target_name"),
+    *("hawkbit_server", "ssl", "ssl_verify", "ca_file", "proxy", "tenant_id", "target_name"),
     *("auth_token", "gateway_token", "ssl_key", "ssl_cert", "ssl_engine"),
-    *("bundle_download_location", "stream_bundle", "resume_downloads", "download_speed_limit"),
-    *("low_speed_time", "low_speed_rate", "send_download_authentication", "download_origins"),
+    *("bundle_download_location", "stream_bundle", "stream_fallback", "resume_downloads"),
+    *("download_speed_limit", "low_speed_time", "low_speed_rate"),
+    *("send_download_authentication", "download_origins"),
     *("connect_timeout", "timeout", "retry_wait", "first_poll_within", "once_timeout", "give_up_after"),
     *("soft", "keep_downloaded", "confirmation", "auto_confirmation"),
     *("report_success", "commit_witness", "post_update_reboot", "post_update_close"),
@@ -170,13 +171,33 @@ class Settings:
 
     def file(self, key: str, trouble: Callable[[Path], str | None]) -> Path | None:
         """Return the path of a file that can be read."""
-        if self.text(key).startswith("pkcs11:"):
-            self.mistake(key, "is a PKCS#11 URI, which is not supported yet; name a PEM file")
+        if tls.in_token(self.text(key)):
+            self.mistake(
+                key, "is a PKCS#11 URI, which only ssl_key can be; write it to a PEM file and name that"
+            )
             return None
         path = self.path(key)
         if path and path.is_absolute() and (reason := trouble(path)):
             self.mistake(key, f"names a file that can't be read ({reason}); make it readable for this user")
         return path
+
+    def key(self, key: str, trouble: Callable[[Path], str | None]) -> str | None:
+        """Return the path of a client certificate's key, or its PKCS#11 URI (RFC 7512)."""
+        if tls.in_token(uri := self.text(key)):
+            return uri
+        path = self.file(key, trouble)
+        return str(path) if path else None
+
+    def proxy(self, key: str) -> str | None:
+        """Return a proxy's URL, with user and password where it wants them."""
+        if not (value := self.text(key)):
+            return None
+        scheme, separator, rest = value.partition("://")
+        user, _, place = rest.rpartition("@")
+        url = split(f"{scheme}{separator}{place}")
+        if scheme not in {"http", "https"} or not url or url.path.strip("/") or "/" in user:
+            self.mistake(key, "is no proxy's URL; write such as http://proxy.example.com:3128")
+        return value
 
     def bundle(self, state_dir: Path, is_folder: Callable[[Path], bool]) -> Path:
         """Return where the bundle's file goes."""
@@ -209,15 +230,7 @@ class Settings:
             self.mistake(way, f"is one way to authenticate too many beside {ways[0]}; remove one of them")
 
     def later(self) -> None:
-        """Refuse what the C program can do and this one can't yet, and only where it is asked for."""
-        if self.boolean("stream_bundle", default=False):
-            self.mistake(
-                "stream_bundle", "= true is not supported yet; write false, the bundle is downloaded"
-            )
-        if self.text("ssl_engine"):
-            self.mistake(
-                "ssl_engine", "is not supported yet; remove it and name PEM files in ssl_key and ssl_cert"
-            )
+        """Refuse what the C program can do and this one can't, and only where it is asked for."""
         if not self.boolean("post_update_close", default=True):
             self.mistake(
                 "post_update_close",

@@ -21,9 +21,12 @@ ROWS = (
     {"daemon"},
     {"cancelation", "confirmation"},
     {"deployment"},
-    {"board", "clock", "config", "control", "ddi", "download", "journal", "logs", "notify", "rauc", "retry"},
-    {"dbus", "part", "settings", "threads", "trouble"},
-    {"ports"},
+    {
+        *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
+        *("rauc", "retry", "stream"),
+    },
+    {"dbus", "part", "redirects", "settings", "threads", "trouble"},
+    {"ports", "tls"},
     {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
     {"errors", "model"},
     {"__init__"},
@@ -40,7 +43,7 @@ PURE_MAY |= {"re", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 
 #: Packages from elsewhere, each with its doors.
 DOORS = {
-    "httpx": {"ddi", "download"},
+    "httpx": {"ddi", "download", "redirects", "stream"},
     "hawkbit_ddi": {"ddi"},
     "jeepney": {"control", "dbus", "rauc"},
     "tenacity": {"retry"},

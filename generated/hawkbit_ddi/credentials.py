@@ -102,6 +102,8 @@ def tls_context(
             raise ValueError(f"the authorities in {verify} can't be used: {_reason(error)}") from error
     else:
         context = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
+    # A Python that follows the system's OpenSSL configuration may allow less by itself.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if certificate:
         try:
             context.load_cert_chain(certificate[0], certificate[1], (certificate[2:] or ("",))[0] or "")

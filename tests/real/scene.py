@@ -28,6 +28,7 @@ class Scene:
         target: the board at the server.
         keys: of the daemon's configuration, beyond those that every test has.
         location: where the bundle is downloaded to.
+        env: further environment of the daemon.
     """
 
     def __init__(self, board: Board, hawkbit: Hawkbit, proxy: Proxy) -> None:
@@ -37,6 +38,7 @@ class Scene:
         self.target = hawkbit.target()
         self.keys: dict[str, object] = {"first_poll_within": 0, "retry_wait": 1}
         self.location = board.folder / "download" / "bundle.raucb"
+        self.env: dict[str, str] = {}
         self._running: list[Process] = []
 
     def close(self) -> None:
@@ -64,7 +66,7 @@ class Scene:
             bundle=self.location,
             **self.keys,
         )
-        self._running.append(daemon(self.board, file, *arguments))
+        self._running.append(daemon(self.board, file, *arguments, env=self.env))
         return self._running[-1]
 
     def ask(self, command: str, *arguments: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ What is costly to make lies in `.cache/` of the repository and is made once (see
 
     bus        a private D-Bus system bus
     rauc       a board: RAUC 1.8 or 1.13, two slots, a boot loader, simulated reboots
+    vm         a board in a virtual machine, whose kernel has nbd and dm-verity
     bundles    signed bundles with known contents
     login      stands in for logind, so that a daemon can ask for a reboot
     run        hawkbit-rauc itself, as a process that believes in the board's boots
@@ -13,5 +14,6 @@ What is costly to make lies in `.cache/` of the repository and is made once (see
     goosebit   a goosebit server
     nginx      nginx with given server blocks
     proxy      a TCP proxy that can be cut, stalled and limited
+    token      a token (SoftHSM) that holds a client's key
     disk       a small file system that is soon full
 """

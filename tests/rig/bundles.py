@@ -117,8 +117,9 @@ def make(
     sign: Literal["signer", "wrong"] = "signer",
     hook: str = "true",
     groups: int = 1,
+    form: Literal["plain", "verity"] = "plain",
 ) -> Bundle:
-    """Make a bundle of format plain in `folder`.
+    """Make a bundle in `folder`.
 
     Args:
         folder: where it goes; the file is a copy, since RAUC takes possession of what it installs.
@@ -129,6 +130,7 @@ def make(
         sign: `wrong` signs with a key that no board trusts.
         hook: shell commands that run after each slot was written; `exit 1` makes the installation fail.
         groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
+        form: its format; RAUC streams `verity`, which takes a kernel with dm-verity to be installed.
     """
     classes = ("rootfs", "appfs")[:groups]
     contents = [
@@ -138,7 +140,7 @@ def make(
         Image(name, size, hashlib.sha256(data).hexdigest())
         for name, data in zip(classes, contents, strict=True)
     )
-    recipe = repr((1, version, compatible, images, sign, hook))
+    recipe = repr((1, version, compatible, images, sign, hook, *([] if form == "plain" else [form])))
     name = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
     def build(path: Path) -> None:
@@ -146,7 +148,7 @@ def make(
         source = path.with_name(path.name + ".d")
         cache.remove(source)
         source.mkdir()
-        manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat=plain\n"
+        manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat={form}\n"
         manifest += "\n[hooks]\nfilename=hook\n"
         for image, data in zip(images, contents, strict=True):
             (source / f"{image.slot_class}.img").write_bytes(data)

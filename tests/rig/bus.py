@@ -15,7 +15,7 @@ from jeepney.low_level import Message
 from rig.cache import remove
 from rig.process import Process, need
 
-_CONFIGURATION = """\
+CONFIGURATION = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -73,7 +73,7 @@ class Bus:
     def start(self) -> None:
         """Start the daemon."""
         configuration = self.folder / "bus.conf"
-        configuration.write_text(_CONFIGURATION.format(address=self.address))
+        configuration.write_text(CONFIGURATION.format(address=self.address))
         command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile"]
         self._daemon = Process(command, self.folder / "bus.log")
         self._daemon.ready(self._listens, "the bus")
@@ -82,12 +82,16 @@ class Bus:
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self._socket_folder / "socket")) == 0
 
-    def kill(self) -> None:
-        """Kill the daemon: everyone on the bus loses the connection."""
+    def forget(self) -> None:
+        """Close our own connection; the next call makes a new one."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def kill(self) -> None:
+        """Kill the daemon: everyone on the bus loses the connection."""
+        self.forget()
         if self._daemon is not None:
             self._daemon.kill()
             self._daemon = None

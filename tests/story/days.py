@@ -111,13 +111,13 @@ class Days(Life):
         self.identified.append(attributes)
         self.identifies = False
 
-    async def fetch(self, artifact, progress):
+    async def fetch(self, artifact, progress, *, ahead=False):
         self.fetches.append(self.now() - self.start)
         await asyncio.sleep(self.slow_fetch)
         if self.moves:
             progress(len(self.fetches), 10**6)
         self._meets("fetch")
-        return await super().fetch(artifact, progress)
+        return await super().fetch(artifact, progress, ahead=ahead)
 
     async def system(self):
         self._meets("system")

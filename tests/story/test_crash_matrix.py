@@ -37,7 +37,8 @@ def begin(story: str, version: str, loader: str, **settings) -> Universe:
     if story == "refused":
         universe.rauc.refused.add("v2")
     if story.startswith("cancel"):
-        when = "fetched part 1" if story == "cancel while fetching" else "RAUC has activated"
+        fetching = "looked at the bundle" if universe.streams else "fetched part 1"
+        when = fetching if story == "cancel while fetching" else "RAUC has activated"
 
         def cancel() -> None:
             if action.active:
@@ -92,6 +93,16 @@ def test_every_single_cut_ends_in_the_truth(story, version, loader):
     assert uncut.effects >= 4
     for at, cut, lose in itertools.product(range(1, uncut.effects + 1), (Cut, PowerCut), (False, True)):
         check(begin(story, version, loader, cuts={at: cut}, lose_journal=lose))
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_bundle_that_rauc_streams_lives_the_same_stories(story):
+    """Journal, notes and outcome don't depend on where the bundle comes from; nothing is on the disk."""
+    uncut = begin(story, "1.13", "grub", streams=True)
+    check(uncut)
+    assert not any("fetched" in effect for effect in uncut.log)
+    for at, cut, lose in itertools.product(range(1, uncut.effects + 1), (Cut, PowerCut), (False, True)):
+        check(begin(story, "1.13", "grub", streams=True, cuts={at: cut}, lose_journal=lose))
 
 
 @pytest.mark.parametrize(("version", "loader"), [("1.8", "grub"), ("1.13", "uboot"), ("1.13", "none")])

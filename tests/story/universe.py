@@ -39,10 +39,12 @@ from hawkbit_rauc.model import (
     Identity,
     Offer,
     Poll,
+    RemoteBundle,
     Slot,
     System,
     Told,
 )
+from hawkbit_rauc.ports import Source
 
 IDENTITY = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 
@@ -319,6 +321,7 @@ class Universe:
     lose_journal: bool = False  # at each of these cuts
     lost_answers: int = 0  # every n-th answer of the server is lost, 0 never
     rauc_dies_at: str = ""  # a step of the installation, once
+    streams: bool = False  # RAUC fetches the bundle by itself
 
     def boot(self) -> None:
         self.rauc.boot()
@@ -443,9 +446,13 @@ class Life:
 
     # Downloads
 
-    async def fetch(self, artifact: Artifact, progress) -> Path:
+    async def fetch(self, artifact: Artifact, progress, *, ahead: bool = False) -> Source:
         self._alive()
         bundle = (artifact.url or "").removeprefix("url-")
+        if self.universe.streams and not ahead:
+            await asyncio.sleep(4)
+            self._effect("looked at the bundle")
+            return RemoteBundle(bundle)
         disk = self.universe.disk
         for other in set(disk) - {bundle}:
             del disk[other]
@@ -478,18 +485,24 @@ class Life:
             rauc.finish()
         return rauc.system()
 
-    async def bundle_hash(self, bundle: Path) -> str | None:
+    async def bundle_hash(self, bundle: Source) -> str | None:
         self._alive()
-        return None if self.universe.rauc.version == "1.8" else f"manifest-{bundle}"
+        return None if self.universe.rauc.version == "1.8" else f"manifest-{self._name(bundle)}"
 
-    async def install(self, bundle: Path, transaction: str, progress) -> None:
+    def _name(self, bundle: Source) -> str:
+        if isinstance(bundle, RemoteBundle):
+            return bundle.url
+        assert self.universe.disk.get(str(bundle)) == CHUNKS, "only a whole bundle goes to RAUC"
+        return str(bundle)
+
+    async def install(self, bundle: Source, transaction: str, progress) -> None:
         self._alive()
+        name = self._name(bundle)
         rauc = self.universe.rauc
         if rauc.running is not None:
             raise RaucBusyError("RAUC is busy")
-        assert self.universe.disk.get(str(bundle)) == CHUNKS, "only a whole bundle goes to RAUC"
         rauc.last_error = ""
-        rauc.running = rauc.install(str(bundle), transaction)
+        rauc.running = rauc.install(name, transaction)
         for step in rauc.running:
             self._effect(step)
             if step == self.universe.rauc_dies_at:

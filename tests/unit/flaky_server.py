@@ -120,14 +120,15 @@ class FlakyServer:
 
     def _honest(self, request: Request, fault: Fault) -> tuple[int, dict[str, str | None], bytes]:
         headers: dict[str, str | None] = {"content-type": "application/octet-stream", "etag": self.etag}
-        wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
         condition = request.headers.get("if-range")
         if fault.ignore_range or not wanted or (condition is not None and condition != self.etag):
             return 200, headers, self.data
         start, size = int(wanted[1]), len(self.data)
         if start >= size:
             return 416, {**headers, "content-range": f"bytes */{size}"}, b""
-        return 206, {**headers, "content-range": f"bytes {start}-{size - 1}/{size}"}, self.data[start:]
+        end = min(int(wanted[2] or size - 1), size - 1)
+        return 206, {**headers, "content-range": f"bytes {start}-{end}/{size}"}, self.data[start : end + 1]
 
     def _answer(self, connection: socket.socket, request: Request, fault: Fault) -> bool:
         """Send one answer; whether the connection may go on."""

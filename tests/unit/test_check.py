@@ -17,13 +17,15 @@ from rig.run import configuration
 
 import hawkbit_testing
 from hawkbit_rauc import check
-from hawkbit_rauc.config import load
+from hawkbit_rauc.config import load, parse
 from hawkbit_rauc.errors import RaucError
 from hawkbit_rauc.model import Slot, System
+from hawkbit_rauc.rauc import Description
 
 A = Slot("rootfs.0", "A", "/dev/none-a", state="booted", boot_status="good", status="ok")
 B = Slot("rootfs.1", "B", "/dev/none-b")
 SYSTEM = System((A, B), "rootfs.0", "board", "grub")
+MINIMAL = "[client]\nhawkbit_server = h\ntarget_name = t\nauth_token = x\n"
 
 
 @pytest.fixture(autouse=True)
@@ -152,14 +154,37 @@ def test_no_bus(tmp_path, capsys):
     assert line(lines, "RAUC").startswith("FAIL")
 
 
-def rauc(system: System, witness: str | None = None) -> list[str]:
+def rauc(system: System, witness: str | None = None, *, inspects: bool = True, **keys: bool) -> list[str]:
     async def describe():
-        return SimpleNamespace(system=system, version="1.13")
+        return Description(system, "1.13", inspects)
 
-    adapters = SimpleNamespace(
-        rauc=SimpleNamespace(describe=describe), config=SimpleNamespace(commit_witness=witness)
-    )
-    return told(check._rauc, adapters)
+    config = evolve(parse(MINIMAL, "c.conf"), commit_witness=witness, **keys)
+    return told(check._rauc, SimpleNamespace(rauc=SimpleNamespace(describe=describe), config=config))
+
+
+@pytest.mark.parametrize(
+    ("inspects", "fallback", "line"),
+    [
+        (True, False, "ok    streaming: RAUC will say with each bundle whether it can stream it"),
+        (False, True, "note  streaming: RAUC 1.13 is not known to stream, so bundles are downloaded"),
+        (
+            False,
+            False,
+            "FAIL  streaming: RAUC 1.13 is not known to stream; set stream_bundle = false or stream_fallback = true",
+        ),
+    ],
+)
+def test_streaming_needs_a_rauc_that_can_be_asked(inspects, fallback, line):
+    """Where RAUC is to fetch by itself, its interface shows whether it is new enough."""
+    assert line in rauc(SYSTEM, inspects=inspects, stream_bundle=True, stream_fallback=fallback)
+    assert not any("streaming" in one for one in rauc(SYSTEM, inspects=inspects))
+
+
+def test_streaming_needs_no_room_on_the_disk(tmp_path, capsys):
+    """The folder of the bundle is looked at where a bundle may be downloaded, and only there."""
+    keys = {"bundle": tmp_path / "none" / "b", "stream_bundle": True}
+    assert not [one for one in checked(tmp_path, capsys, **keys)[1] if "bundle folder" in one]
+    assert line(checked(tmp_path, capsys, **keys, stream_fallback=True)[1], "bundle folder")
 
 
 def test_a_rauc_that_is_well():

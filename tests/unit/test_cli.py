@@ -236,6 +236,7 @@ def test_hup_reads_the_configuration_again(tmp_path, hawkbit):
 
 
 def test_hup_with_a_broken_file_keeps_the_old_configuration(tmp_path, hawkbit):
+    """The daemon goes on with the old one as if nothing had been, and polls when it is asked to."""
     target = hawkbit.target()
     file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
     with running("run", "-c", file) as command:
@@ -243,6 +244,7 @@ def test_hup_with_a_broken_file_keeps_the_old_configuration(tmp_path, hawkbit):
         file.write_text("[client]\nssl = maybe\n")
         command.process.send_signal(signal.SIGHUP)
         assert "ssl" in command.says("was not reloaded")
+        command.process.send_signal(signal.SIGUSR1)
         hawkbit.wait_for_request(f"/{target.id}$", 2)
         assert command.end(signal.SIGTERM)[0] == 0
 

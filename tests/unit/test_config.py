@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rig.nginx import tls_keys
+from rig.process import run
 
 from hawkbit_rauc import config
 from hawkbit_rauc.config import Config, load, parse
@@ -255,8 +257,9 @@ def test_the_connection_may_not_take_longer_than_the_request():
 @pytest.mark.parametrize(
     ("key", "value", "remedy"),
     [
-        ("stream_bundle", "true", "write false"),
-        ("ssl_engine", "pkcs11", "remove it"),
+        ("proxy", "proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("proxy", "socks5://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("proxy", "http://user:word@proxy.example.com:3128/path", "http://proxy.example.com:3128"),
         ("post_update_close", "false", "remove it"),
         ("report_success", "never", "booted, installed"),
         ("commit_witness", "rauc-mark-good", "rauc-mark-good.service"),
@@ -274,15 +277,34 @@ def test_a_value_that_cannot_work_is_a_mistake_with_a_remedy(key, value, remedy)
     assert remedy in sentence
 
 
-def test_a_key_in_a_token_is_refused_by_name():
-    """A PKCS#11 URI is not taken for a path."""
-    found = mistakes(text(auth_token=None, ssl_key="pkcs11:object=k", ssl_cert="/c"))
+def test_a_key_in_a_token_is_taken_as_it_is_written():
+    """A PKCS#11 URI in rauc-hawkbit-updater's form is not taken for a path, whatever the engine beside it."""
+    uri = "pkcs11:token=t;object=k;type=private?pin-value=1234"
+    found = read(auth_token=None, ssl_key=uri, ssl_cert="/c", ssl_engine="pkcs11")
+    assert found.ssl_key == uri
+    assert "1234" not in repr(found)
+
+
+def test_a_certificate_in_a_token_is_refused_by_name():
+    """Python reads certificates from files alone, and they are no secret."""
+    found = mistakes(text(auth_token=None, ssl_key="pkcs11:object=k", ssl_cert="pkcs11:object=c"))
     assert len(found) == 1
-    assert "ssl_key is a PKCS#11 URI" in found[0]
+    assert "ssl_cert is a PKCS#11 URI" in found[0]
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("stream_bundle", "false"), ("ssl_engine", ""), ("post_update_close", "true")]
+    "url",
+    ["http://10.0.0.1:3128", "https://[::1]:3128", "http://proxy.example.com", "http://u:p%40ss@proxy:3128/"],
+)
+def test_a_proxy_is_taken_and_never_shown(url):
+    """With user and password, and without; they are secrets."""
+    found = read(proxy=url)
+    assert found.proxy == url
+    assert url not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ssl_engine", "pkcs11"), ("ssl_engine", ""), ("post_update_close", "true")]
 )
 def test_harmless_values_of_what_comes_later_are_accepted(key, value):
     """A file that does not ask for a missing capability works."""
@@ -457,13 +479,82 @@ def test_files_that_are_named_have_to_be_readable(tmp_path):
 
 def test_files_that_can_be_read_are_taken(tmp_path):
     """A certificate, its key and a CA that are there reach the configuration."""
-    files = {key: tmp_path / key for key in ("ca_file", "ssl_key", "ssl_cert")}
-    for file in files.values():
-        file.touch()
+    files = with_certificate()
     path = tmp_path / "c.conf"
-    path.write_text(text(auth_token=None, **{key: str(file) for key, file in files.items()}))
+    path.write_text(text(**files))
     found = load(path, state_dir=tmp_path)
-    assert (found.ca_file, found.ssl_key, found.ssl_cert) == tuple(files.values())
+    assert (str(found.ca_file), found.ssl_key, str(found.ssl_cert)) == (
+        files["ca_file"],
+        files["ssl_key"],
+        files["ssl_cert"],
+    )
+
+
+def with_certificate(**keys: str | None) -> dict[str, str | None]:
+    """Keys of a configuration with a client certificate instead of a token."""
+    folder = tls_keys()
+    files = {"ca_file": "ca.pem", "ssl_cert": "client.pem", "ssl_key": "client.key.pem"}
+    return {"auth_token": None, **{key: str(folder / name) for key, name in files.items()}, **keys}
+
+
+def encrypted_key(folder: Path, *how: str) -> str:
+    """The client's key once more, with the password `sesame`."""
+    path = folder / "encrypted.pem"
+    run("openssl", *how, "-in", tls_keys() / "client.key.pem", "-out", path, "-passout", "pass:sesame")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "remedy"),
+    [
+        ({"ca_file": "/dev/null"}, "ca_file", "authorities to trust"),
+        ({"ssl_cert": "/dev/null"}, "ssl_cert", "name a certificate and its key"),
+        ({"ssl_key": "server"}, "ssl_key", "name the two that belong together"),
+        ({"ssl_key": "encrypted"}, "ssl_key", "as the systemd credential ssl_key_password"),
+        ({"ssl_key": "pkcs11:object=k"}, "ssl_key", "activate pkcs11-provider"),
+    ],
+)
+def test_a_file_that_openssl_cannot_use_is_told_at_the_start(keys, key, remedy, tmp_path, monkeypatch):
+    """Certificate, key and authorities are loaded once to see that they work, and nobody is asked for a password."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    if keys.get("ssl_key") == "server":
+        keys = {"ssl_key": str(tls_keys() / "server.key.pem")}
+    if keys.get("ssl_key") == "encrypted":
+        keys = {"ssl_key": encrypted_key(tmp_path, "pkcs8", "-topk8")}
+    path = tmp_path / "c.conf"
+    path.write_text(text(**with_certificate(**keys)))
+    with pytest.raises(ConfigError) as caught:
+        load(path, state_dir=tmp_path)
+    (found,) = caught.value.mistakes
+    assert found.startswith(f"{path}: [client] {key} ")
+    assert remedy in found
+
+
+@pytest.mark.parametrize("how", [("pkcs8", "-topk8"), ("rsa", "-aes256", "-traditional")])
+def test_the_password_of_a_key_is_a_systemd_credential(how, tmp_path, monkeypatch):
+    """An encrypted key opens with it, in the new form and the old; a wrong one is told, and not shown."""
+    path = tmp_path / "c.conf"
+    path.write_text(text(**with_certificate(ssl_key=encrypted_key(tmp_path, *how))))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "ssl_key_password").write_text("sesame\n")
+    found = load(path, state_dir=tmp_path)
+    assert found.ssl_key_password == "sesame"
+    assert "sesame" not in repr(found)
+    (tmp_path / "ssl_key_password").write_text("simsim")
+    with pytest.raises(ConfigError, match="does not open with the password") as caught:
+        load(path, state_dir=tmp_path)
+    assert "simsim" not in str(caught.value)
+
+
+def test_a_protected_key_and_streaming_exclude_each_other(tmp_path, monkeypatch):
+    """RAUC fetches by itself, and there is no way to give it a password."""
+    path = tmp_path / "c.conf"
+    key = encrypted_key(tmp_path, "pkcs8", "-topk8")
+    path.write_text(text(**with_certificate(ssl_key=key, stream_bundle="true")))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "ssl_key_password").write_text("sesame")
+    with pytest.raises(ConfigError, match="RAUC takes no password"):
+        load(path, state_dir=tmp_path)
 
 
 def test_a_path_that_no_file_system_takes_is_no_crash(tmp_path):
@@ -576,7 +667,6 @@ TOLD = {
     "log_level": "message",
     "ssl": "true",
     "post_update_close": "true",
-    "stream_bundle": "false",
     "ssl_engine": "none",
     "mac_address": "none",
 }

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What RAUC is given to stream, and what is refused before it begins; over real sockets."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from attrs import define, field
+from flaky_server import Fault, FlakyServer
+from rig.nginx import tls_keys
+from rig.target import free_port
+
+from hawkbit_rauc import ddi
+from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.errors import (
+    DeploymentError,
+    DownloadError,
+    HawkbitRaucError,
+    MismatchError,
+    OfferGoneError,
+    RaucBusyError,
+)
+from hawkbit_rauc.model import Artifact, RemoteBundle
+from hawkbit_rauc.stream import Streams
+
+DATA = random.Random(7).randbytes(100_000)
+TOKEN = "cb115a721af28f781b493fa467819ef5"
+HEADER = f"Authorization: TargetToken {TOKEN}"
+CERTIFICATE = ("/etc/client.pem", "/etc/client.key.pem")
+
+Serve = Callable[..., FlakyServer]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers; the first answers follow a script."""
+    with ExitStack() as stack:
+        yield lambda *script, **options: stack.enter_context(FlakyServer(DATA, list(script), **options))
+
+
+@define
+class Rauc:
+    """Says why it can't stream, or raises, and remembers what it was asked about."""
+
+    why: str | HawkbitRaucError | None = None
+    asked: list[RemoteBundle] = field(factory=list)
+
+    async def refusal(self, bundle: RemoteBundle) -> str | None:
+        self.asked.append(bundle)
+        if isinstance(self.why, HawkbitRaucError):
+            raise self.why
+        return self.why
+
+
+@define
+class Place:
+    """The adapter between a server that is hawkBit's and a RAUC."""
+
+    folder: Path
+    own: FlakyServer
+    rauc: Rauc = field(factory=Rauc)
+    fallback: bool = False
+    origins: tuple[str, ...] = ()
+    sends: bool = True
+    certificate: bool = False
+    ca_file: str | None = None
+
+    def fetch(self, url: str, **changes: object) -> RemoteBundle | Path:
+        """Have one bundle fetched by the URL."""
+        server = ddi.connect(
+            origin(self.own.url),
+            "board",
+            target_token=None if self.certificate else TOKEN,
+            ca_file=self.ca_file,
+            timeout=5,
+            download_origins=self.origins,
+            send_download_authentication=self.sends,
+        )
+        streams = Streams(
+            server.http,
+            self.rauc.refusal,
+            Downloads(self.folder / "bundle.raucb", server.http),
+            fallback=self.fallback,
+            origins=frozenset((origin(self.own.url), *self.origins)) if self.sends else frozenset(),
+            certificate=CERTIFICATE if self.certificate else None,
+            authorities=self.ca_file,
+        )
+        values = {"filename": "b", "size": len(DATA), "hashes": {}, "url": url} | changes
+        try:
+            return asyncio.run(streams.fetch(Artifact(**values), lambda _done, _total: None))
+        finally:
+            server.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, serve: Serve) -> Place:
+    """Streams of a board whose hawkBit is the one server."""
+    return Place(tmp_path, serve())
+
+
+def origin(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
+
+
+def redirect(url: str) -> Fault:
+    return Fault(status=302, body=b"", headers={"location": url})
+
+
+# ---------------------------------------------------------------- what RAUC gets
+
+
+def test_rauc_gets_the_link_and_the_token_and_nothing_is_on_the_disk(place):
+    """From hawkBit itself, RAUC gets what our own download would have sent; four bytes were asked for."""
+    bundle = place.fetch(place.own.url)
+    assert bundle == RemoteBundle(place.own.url, headers=(HEADER,))
+    assert place.rauc.asked == [bundle]
+    assert place.own.ranges == ["bytes=0-3"]
+    assert list(place.folder.iterdir()) == []
+
+
+def test_rauc_gets_the_end_of_redirects_without_the_token(place, serve):
+    """RAUC would hand its headers on, so it gets the last place, and the token only where that may have it."""
+    storage = serve()
+    place.own.script.append(redirect(f"{storage.url}?signature=s3cret"))
+    bundle = place.fetch(place.own.url)
+    assert bundle == RemoteBundle(f"{storage.url}?signature=s3cret")
+    assert "authorization" not in storage.requests[0].headers
+    assert "s3cret" not in repr(bundle)
+
+
+def test_a_named_origin_gets_the_token(place, serve):
+    """`download_origins` counts for RAUC's requests as for our own."""
+    storage = serve()
+    place.origins = (origin(storage.url),)
+    place.own.script.append(redirect(storage.url))
+    assert place.fetch(place.own.url) == RemoteBundle(storage.url, headers=(HEADER,))
+
+
+def test_no_token_where_downloads_carry_none(place):
+    """`send_download_authentication = false` counts for RAUC's requests as for our own."""
+    place.sends = False
+    assert place.fetch(place.own.url) == RemoteBundle(place.own.url)
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_a_client_certificate_goes_where_a_token_would(place, serve, sends):
+    """Its files are named to RAUC for hawkBit's own origin, and for no other."""
+    place.certificate, place.sends, place.ca_file = True, sends, str(tls_keys() / "ca.pem")
+    certificate, key = CERTIFICATE if sends else (None, None)
+    own = RemoteBundle(
+        place.own.url, certificate=certificate, key=key, authorities=str(tls_keys() / "ca.pem")
+    )
+    assert place.fetch(place.own.url) == own
+    elsewhere = serve()
+    other = RemoteBundle(elsewhere.url, authorities=str(tls_keys() / "ca.pem"))
+    assert place.fetch(elsewhere.url) == other
+
+
+# ---------------------------------------------------------------- what can't be streamed
+
+
+def unfit() -> list[tuple[str, dict, Fault | None, str]]:
+    """Servers that RAUC can't stream from, and what is said of them."""
+    return [
+        ("no ranges", {}, Fault(ignore_range=True), "does not answer requests for ranges"),
+        ("bare tag", {"etag": "da39a3ee5e6b4b0d3255bfef95601890afd80709"}, None, "hawkBit up to 0.9"),
+    ]
+
+
+@pytest.mark.parametrize(("options", "fault", "why"), [case[1:] for case in unfit()])
+def test_a_server_that_is_unfit_ends_the_action_with_the_reason(place, serve, options, fault, why):
+    """RAUC is not even asked; the sentence says what to configure."""
+    place.own = serve(fault, **options)
+    with pytest.raises(DeploymentError, match=why) as caught:
+        place.fetch(f"{place.own.url}?signature=s3cret")
+    assert "stream_fallback = true" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert place.rauc.asked == []
+
+
+@pytest.mark.parametrize(("options", "fault", "why"), [case[1:] for case in unfit()])
+def test_a_server_that_is_unfit_is_downloaded_from_where_that_is_wanted(place, serve, options, fault, why):
+    """With `stream_fallback` the bundle comes to the disk as without streaming."""
+    place.own, place.fallback = serve(fault, **options), True
+    assert place.fetch(place.own.url) == place.folder / "bundle.raucb"
+    assert (place.folder / "bundle.raucb").read_bytes() == DATA
+
+
+def test_a_rauc_that_cannot_stream_ends_the_action_with_its_reason(place):
+    """What RAUC says about the bundle is the reason, and nothing is installed."""
+    place.rauc.why = "RAUC can't stream this bundle: format plain"
+    with pytest.raises(DeploymentError, match="format plain; set stream_bundle = false"):
+        place.fetch(place.own.url)
+
+
+def test_a_rauc_that_cannot_stream_gets_a_file_where_that_is_wanted(place):
+    """With `stream_fallback` RAUC's refusal leads to a download."""
+    place.rauc.why, place.fallback = "RAUC can't stream this bundle: format plain", True
+    assert place.fetch(place.own.url) == place.folder / "bundle.raucb"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (Fault(status=404), OfferGoneError, "not there any more"),
+        (Fault(status=503, headers={"retry-after": "7"}), DownloadError, "503"),
+        (Fault(status=401), DownloadError, "credentials"),
+        (Fault(headers={"content-type": "text/html"}), DownloadError, "page"),
+        (Fault(headers={"content-range": "bytes 0-3/99999"}), MismatchError, "announced 100000 bytes"),
+        (Fault(cut=-1), DownloadError, "connection"),
+    ],
+)
+def test_what_may_be_better_later_does_not_fall_back(place, fault, error, words):
+    """A server that is away or refuses is as it is for a download: the same errors, and no download."""
+    place.fallback = True
+    place.own.script.append(fault)
+    with pytest.raises(error, match=words) as caught:
+        place.fetch(place.own.url)
+    assert type(caught.value) is error
+    if fault.status == 503:
+        assert caught.value.retry_after == 7
+    assert place.rauc.asked == []
+
+
+def test_a_busy_rauc_is_asked_again_later(place):
+    """Nothing falls back because RAUC has no time just now."""
+    place.rauc.why, place.fallback = RaucBusyError("RAUC is busy"), True
+    with pytest.raises(RaucBusyError):
+        place.fetch(place.own.url)
+
+
+def test_the_size_of_an_encrypted_artifact_is_not_compared(place):
+    """hawkBit decrypts while it serves, so what it announces describes other bytes."""
+    assert place.fetch(place.own.url, size=17, encrypted=True) == RemoteBundle(
+        place.own.url, headers=(HEADER,)
+    )
+
+
+def test_a_server_that_is_not_there_is_named(place):
+    """The sentence says whom to look at."""
+    port = free_port()
+    with pytest.raises(DownloadError, match=f"127.0.0.1:{port} refused the connection"):
+        place.fetch(f"http://127.0.0.1:{port}/bundle.raucb")
+
+
+def test_tls_is_not_given_up_on_the_way(place, serve):
+    """A redirect from https to http is not followed, as for a download."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
+    place.own, place.ca_file = serve(redirect(place.own.url), tls=context), str(tls_keys() / "ca.pem")
+    with pytest.raises(DownloadError, match="redirected from https"):
+        place.fetch(place.own.url)
+
+
+def test_a_space_in_the_name_is_found(place):
+    """hawkBit writes it as `+`, and finds the file under `%20` only."""
+    place.own.script.append(Fault(status=404))
+    bundle = place.fetch(origin(place.own.url) + "/a+b.raucb")
+    assert bundle.url == origin(place.own.url) + "/a%20b.raucb"
