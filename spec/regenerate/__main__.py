@@ -20,9 +20,8 @@ from typing import Any, NamedTuple
 
 import overlay as overlays
 from api import compare_packages
-from document import compare_documents
+from document import Document, compare_documents
 from fetch import from_file, from_server
-from package import check_types, generate, validate
 from report import Report
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -60,12 +59,17 @@ def main() -> int:
             _matrix(Path(scratch))
             return 0
         made = _make(arguments, Path(scratch))
-        if made.report.was != made.report.now or made.report.document or made.report.api or made.report.idle:
+        changed = _show_differences(made) if arguments.check else 0
+        if made.report.tells_something:
             _step("report")
             print(made.report)
         if arguments.report:
             arguments.report.write_text(str(made.report))
-        return _check(made) if arguments.check else _put(made, Path(scratch))
+        if changed:
+            print(f"not up to date: {changed} files; run scripts/regenerate")
+        if not arguments.check:
+            _put(made, Path(scratch))
+        return 1 if changed else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -113,16 +117,16 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     overlaid = _package(document, overlay, fresh)
     same = PACKAGE.exists() and files(fresh) == files(PACKAGE)
     if not same:  # else its types were checked when it was made
-        _step("check types")
-        check_types(fresh, TYPES)
+        _check_types(fresh)
     report = Report(
         was,
         now,
         _version(),
-        compare_documents(kept, document),
+        compare_documents(
+            Document(kept, overlays.apply(kept, overlay).document), Document(document, overlaid.document)
+        ),
         compare_packages(PACKAGE, fresh) if PACKAGE.exists() and not same else [],
-        overlaid.idle,
-        overlaid.is_new,
+        overlaid,
     )
     # Kept are the documents of the versions that the overlay lists, and the current one.
     documents = {version: _kept(version) for version in overlays.seen(overlay)} | {now: document}
@@ -134,7 +138,9 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
 
 
 def _package(document: dict[str, Any], overlay: dict[str, Any], into: Path) -> overlays.Overlaid:
-    """Make the package of one document."""
+    """Make and validate the package of one document."""
+    from package import generate, validate  # noqa: PLC0415  # the generator takes a second to load
+
     _step(f"apply the overlay to the document of hawkBit {document['info']['version']}")
     overlaid = overlays.apply(document, overlay)
     _step("validate")
@@ -144,6 +150,13 @@ def _package(document: dict[str, Any], overlay: dict[str, Any], into: Path) -> o
     return overlaid
 
 
+def _check_types(package: Path) -> None:
+    from package import check_types  # noqa: PLC0415
+
+    _step("check types")
+    check_types(package, TYPES)
+
+
 def _matrix(scratch: Path) -> None:
     """Make and check the package of every kept document."""
     overlay = _overlay()
@@ -151,12 +164,11 @@ def _matrix(scratch: Path) -> None:
         package = scratch / path.stem / PACKAGE.name
         package.parent.mkdir()
         _package(_kept(path.stem), overlay, package)
-        _step("check types")
-        check_types(package, TYPES)
+        _check_types(package)
 
 
-def _check(made: Made) -> int:
-    """Show what differs from the tree; return whether anything does."""
+def _show_differences(made: Made) -> int:
+    """Show what differs from the tree; return how many files do."""
     new: dict[str, str | None] = {
         f"{PACKAGE.relative_to(ROOT)}/{n}": t for n, t in files(made.package).items()
     }
@@ -168,12 +180,10 @@ def _check(made: Made) -> int:
     for name in changed:
         was, now = (old.get(name) or "").splitlines(), (new.get(name) or "").splitlines()
         print(*difflib.unified_diff(was, now, f"{name} (kept)", f"{name} (made)", lineterm=""), sep="\n")
-    if changed:
-        print(f"not up to date: {len(changed)} files; run scripts/regenerate")
-    return 1 if changed else 0
+    return len(changed)
 
 
-def _put(made: Made, scratch: Path) -> int:
+def _put(made: Made, scratch: Path) -> None:
     """Put into the tree what differs from it."""
     changes: dict[Path, Path | None] = {}
     new, old = files(made.package), files(PACKAGE)
@@ -190,7 +200,6 @@ def _put(made: Made, scratch: Path) -> int:
     changed = sum(new.get(name) != old.get(name) for name in new.keys() | old.keys())
     _step(f"{PACKAGE.relative_to(ROOT)} has {len(new)} files, {changed} changed")
     shutil.rmtree(PACKAGE.parent / ".ruff_cache", ignore_errors=True)
-    return 0
 
 
 def _kept(version: str) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _changed_breaks(element: Element, aspect: str, before: Any, after: Any) -> b
     if aspect == "type" and element.kind == "parameter":  # whatever was taken is still taken
         return not _alternatives(before) <= _alternatives(after)
     if aspect == "place":
-        return before != griffe.ParameterKind.keyword_only.value
+        return str(before) != griffe.ParameterKind.keyword_only.value
     return aspect != "required" or bool(after)
 
 

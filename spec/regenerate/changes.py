@@ -29,6 +29,9 @@ class Change(NamedTuple):
 
     action: Literal["added", "changed", "removed"]
     what: str
+    aspect: str
+    """The aspect that changed; empty where the whole is added or removed."""
+
     how: str
     breaking: bool
 
@@ -65,16 +68,18 @@ def compare(old: Elements, new: Elements, *, added_breaks: Added, changed_breaks
             if now.parent not in new or now.parent in old:
                 said = ["required"] if now.aspects.get("required") else []
                 said += [value(now.aspects["type"])] if "type" in now.aspects else []
-                changes.append(Change("added", name, " ".join(said), added_breaks(now)))
+                changes.append(Change("added", name, "", " ".join(said), added_breaks(now)))
         elif now is None and was is not None:
             if was.parent not in old or was.parent in new:
-                changes.append(Change("removed", name, "", breaking=True))
+                changes.append(Change("removed", name, "", "", breaking=True))
         elif was is not None and now is not None:
             for aspect in dict.fromkeys([*was.aspects, *now.aspects]):
                 before, after = was.aspects.get(aspect), now.aspects.get(aspect)
                 if before != after:
                     breaking = changed_breaks(now, aspect, before, after)
-                    changes.append(Change("changed", name, _difference(aspect, before, after), breaking))
+                    changes.append(
+                        Change("changed", name, aspect, _difference(aspect, before, after), breaking)
+                    )
     return sorted(changes, key=lambda change: not change.breaking)
 
 

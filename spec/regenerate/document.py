@@ -2,19 +2,35 @@
 """The document's view of what differs: paths, parameters, bodies, answers, schemas and their members."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from changes import Change, Element, compare
-from structure import METHODS, ROOT, resolve, schemas_below
+from structure import METHODS, operation_name, resolve, schemas_below
 
 LOWEST = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 HIGHEST = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
 CONSTRAINTS = [*sorted(LOWEST | HIGHEST), "multipleOf", "pattern", "uniqueItems"]
 
 
-def compare_documents(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    """Return what differs between the structures of two documents."""
-    return compare(elements(old), elements(new), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
+class Document(NamedTuple):
+    """A document before and after the overlay."""
+
+    served: dict[str, Any]
+    overlaid: dict[str, Any]
+
+
+def compare_documents(old: Document, new: Document) -> list[Change]:
+    """Return what differs between the structures of two documents.
+
+    What the overlay makes the same again is no matter for callers.
+    """
+    served, overlaid = (
+        compare(elements(was), elements(now), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
+        for was, now in zip(old, new, strict=True)
+    )
+    breaking = {change[:3] for change in overlaid if change.breaking}
+    marked = [change._replace(breaking=change[:3] in breaking) for change in served]
+    return sorted(marked, key=lambda change: not change.breaking)
 
 
 def elements(document: dict[str, Any]) -> dict[str, Element]:
@@ -26,7 +42,7 @@ def elements(document: dict[str, Any]) -> dict[str, Element]:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                name = f"`{method.upper()} {path.replace(ROOT, '…')}`"
+                name = operation_name(method, path)
                 operation = item[method]
                 found |= _operation(document, name, item.get("parameters", []), operation)
                 sent |= schemas_below(document, operation.get("requestBody"), operation.get("parameters"))

@@ -3,9 +3,11 @@
 
 import copy
 import json
+import re
 from typing import Any, NamedTuple
 
 from jsonpath_rfc9535 import JSONPathError, find
+from structure import METHODS, operation_name, resolve
 
 
 class Overlaid(NamedTuple):
@@ -14,11 +16,14 @@ class Overlaid(NamedTuple):
     document: dict[str, Any]
     """The document with all actions applied."""
 
-    idle: list[str]
-    """Where the document is of a new version: the actions that it doesn't need, each by name, and why not."""
-
     is_new: bool
     """Whether no action lists the document's version."""
+
+    idle: list[str]
+    """Where it is new: the actions that the newest version listed needs and this one doesn't, each by name."""
+
+    undescribed: list[str]
+    """Where it is new: what no action describes, so that callers find no docstring."""
 
 
 def seen(overlay: dict[str, Any]) -> set[str]:
@@ -34,6 +39,7 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
             this document.
     """
     version, known = document["info"]["version"], seen(overlay)
+    newest = max(known, key=order, default="")
     document, idle = copy.deepcopy(document), []
     for number, action in enumerate(overlay["actions"], 1):
         name = f"overlay action {number} ({' '.join(str(action.get('target')).split())})"
@@ -45,7 +51,7 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
         document, places = _apply(document, action, name)
         needless = "" if json.dumps(document) != before else "changes" if places else "hits"
         if version not in known:
-            if needless:
+            if needless and newest in action["x-seen"]:
                 idle.append(f"{name} {needless} nothing; its reason was: {action['description']}")
         elif needless and version in action["x-seen"]:
             raise SystemExit(
@@ -53,7 +59,34 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
             )
         elif not needless and version not in action["x-seen"]:
             raise SystemExit(f"{name} is needed by the document of hawkBit {version}, too; add it to x-seen")
-    return Overlaid(document, idle, version not in known)
+    is_new = version not in known
+    return Overlaid(document, is_new, idle, _undescribed(document) if is_new else [])
+
+
+def order(version: str) -> list[tuple[int, str]]:
+    """Return a key that sorts versions."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.+-]", version)]
+
+
+def _undescribed(document: dict[str, Any]) -> list[str]:
+    """Return the names of all operations, parameters, schemas and members without a description."""
+    found = []
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            operation = item.get(method, {})
+            if method in item and not operation.get("summary"):
+                found.append(operation_name(method, path))
+            for parameter in operation.get("parameters", []):
+                if not resolve(document, parameter).get("schema", {}).get("description"):
+                    found.append(f"{operation_name(method, path)}, parameter `{parameter.get('name')}`")
+    for title, schema in document.get("components", {}).get("schemas", {}).items():
+        for name, each in {
+            title: schema,
+            **{f"{title}.{n}": p for n, p in schema.get("properties", {}).items()},
+        }.items():
+            if not each.get("description"):
+                found.append(f"`{name}`")
+    return found
 
 
 def _apply(document: dict[str, Any], action: dict[str, Any], name: str) -> tuple[dict[str, Any], int]:

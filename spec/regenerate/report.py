@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from changes import Change
+from overlay import Overlaid
 
 
 class Report(NamedTuple):
@@ -25,22 +26,28 @@ class Report(NamedTuple):
     api: list[Change]
     """What differs between the packages, for callers."""
 
-    idle: list[str]
-    """The actions of the overlay that a document of a new version doesn't need."""
+    overlaid: Overlaid
+    """What the overlay did to the document."""
 
-    is_new: bool
-    """Whether no action of the overlay lists the document's version."""
+    @property
+    def tells_something(self) -> bool:
+        """Whether there is anything that differs."""
+        return self.was != self.now or bool(self.document or self.api)
 
     def __str__(self) -> str:
         """Return the report."""
-        parts = [f"# From hawkBit {self.was} to {self.now}"]
+        same = self.was == self.now
+        parts = [
+            f"# Made anew for hawkBit {self.now}" if same else f"# From hawkBit {self.was} to {self.now}"
+        ]
         parts += ["## The document", _list(self.document, "Nothing differs.")]
         parts += ["## The Python API", _list(self.api, "Nothing differs for callers.")]
-        if self.is_new:
+        if self.overlaid.is_new:
             advice = (
-                f"hawkBit {self.now} is new to the overlay: see what follows, then add it to `x-versions`."
+                f"hawkBit {self.now} is new to the overlay: see to what follows, then add it to `x-versions`."
             )
-            parts += ["## The overlay", advice, _list(self.idle, "Each action is needed as before.")]
+            todo = [*self.overlaid.idle, *(f"nothing describes {name}" for name in self.overlaid.undescribed)]
+            parts += ["## The overlay", advice, _list(todo, "Each action is needed as before.")]
         parts += ["## The next version", self._step(), "## The changelog", self._changelog()]
         return "\n\n".join(parts) + "\n"
 
@@ -53,8 +60,9 @@ class Report(NamedTuple):
         elif changes or self.was != self.now:
             step = "patch"
         else:
-            return f"The version stays {self.version}: there is nothing to tell."
-        return f"A {step} step: {self.version} becomes {next_version(self.version, step)}."
+            return f"It stays {self.version}: there is nothing to tell."
+        following, why = next_version(self.version, step)
+        return f"{self.version} becomes {following}: {why}."
 
     def _changelog(self) -> str:
         changed = [f"`hawkbit_ddi` is made from the document of hawkBit {self.now}; it was {self.was}."]
@@ -68,29 +76,27 @@ class Report(NamedTuple):
         lines["Changed"] += [
             f"**Breaking:** hawkBit {self.now}: {change.what}: {change.how}."
             for change in self.document
-            if change.breaking and change.action == "changed"
+            if change.breaking and change.aspect not in {"", "type", "values", "required"}
         ]
         sections = [f"### {title}\n\n{_list(items, '')}" for title, items in lines.items() if items]
         return "\n\n".join(sections) or "Nothing to add."
 
 
-def next_version(version: str, step: str) -> str:
-    """Return the version that follows by a step of Semantic Versioning.
-
-    Below 1.0.0 what breaks takes a minor step and all else a patch; what follows the third number falls away.
-    """
+def next_version(version: str, step: str) -> tuple[str, str]:
+    """Return the version that follows by a step of Semantic Versioning, and why that one."""
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     if not found:
-        return f"the next {step} version"
+        return f"the next {step} version", "what it is now is no version"
     major, minor, patch = (int(number) for number in found.groups())
     if major == 0:
-        step = "minor" if step == "major" else "patch"
-    following = {
-        "major": (major + 1, 0, 0),
-        "minor": (major, minor + 1, 0),
-        "patch": (major, minor, patch + 1),
-    }
-    return ".".join(str(number) for number in following[step])
+        if step == "major":
+            return f"0.{minor + 1}.0", "something breaks, which is a minor step below 1.0.0"
+        return f"0.{minor}.{patch + 1}", "nothing breaks, which is a patch below 1.0.0"
+    if step == "major":
+        return f"{major + 1}.0.0", "something breaks, which is a major step"
+    if step == "minor":
+        return f"{major}.{minor + 1}.0", "something is new, which is a minor step"
+    return f"{major}.{minor}.{patch + 1}", "nothing is new for callers, which is a patch"
 
 
 def _list(items: list[Change] | list[str], nothing: str) -> str:

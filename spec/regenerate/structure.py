@@ -67,6 +67,11 @@ def resolve(document: dict[str, Any], node: Any) -> Any:
     return node
 
 
+def operation_name(method: str, path: str) -> str:
+    """Return how the report names an operation."""
+    return f"`{method.upper()} {path.replace(ROOT, '…')}`"
+
+
 def schemas_below(document: dict[str, Any], *nodes: Any) -> set[str]:
     """Return the names of all schemas that these nodes are made of."""
     return {

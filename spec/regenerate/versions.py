@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The page of the docs that shows what differs between the kept documents."""
 
-import re
 from typing import Any
 
 from changes import Element, value
 from document import elements
+from overlay import order
 
 HEAD = """\
 # What differs between the versions of hawkBit
@@ -30,11 +30,6 @@ def page(documents: list[dict[str, Any]]) -> str:
     table = [f"| | {' | '.join(titles)} |", f"| --- {'| --- ' * len(titles)}|"]
     table += [f"| {'<br>'.join(labels)} | {' | '.join(cells)} |" for cells, labels in rows.items()]
     return HEAD + "\n" + "\n".join(table) + "\n"
-
-
-def order(version: str) -> list[tuple[int, str]]:
-    """Return a key that sorts versions."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.+-]", version)]
 
 
 def _rows(
