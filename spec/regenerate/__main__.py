@@ -8,6 +8,7 @@ All of it happens beside the tree; what came out is put in place at the end, all
 
 import argparse
 import difflib
+import fcntl
 import json
 import os
 import shutil
@@ -52,13 +53,18 @@ class Made(NamedTuple):
 def main() -> int:
     """Do what the command line asks for; return the exit code."""
     arguments = _arguments()
+    fcntl.flock(os.open(SPEC, os.O_RDONLY), fcntl.LOCK_EX)  # one run at a time
     # Beside the package, so that moving it into place is one rename.
     beside = None if arguments.check or arguments.matrix else PACKAGE.parent
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=beside) as scratch:
         if arguments.matrix:
             _matrix(Path(scratch))
             return 0
-        made = _make(arguments, Path(scratch))
+        try:
+            made = _make(arguments, Path(scratch))
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise SystemExit(f"nothing was changed: the document can't be understood ({problem})") from error
         changed = _show_differences(made) if arguments.check else 0
         if made.report.tells_something:
             _step("report")
@@ -141,10 +147,12 @@ def _package(document: dict[str, Any], overlay: dict[str, Any], into: Path) -> o
     """Make and validate the package of one document."""
     from package import generate, validate  # noqa: PLC0415  # the generator takes a second to load
 
-    _step(f"apply the overlay to the document of hawkBit {document['info']['version']}")
+    version = document["info"]["version"]
+    _step(f"validate the document of hawkBit {version}")
+    validate(document, f"the document of hawkBit {version}")
+    _step("apply the overlay")
     overlaid = overlays.apply(document, overlay)
-    _step("validate")
-    validate(overlaid.document)
+    validate(overlaid.document, f"what the overlay makes of the document of hawkBit {version}")
     _step("generate")
     generate(overlaid.document, SPEC, _version(), into)
     return overlaid

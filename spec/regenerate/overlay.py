@@ -28,7 +28,7 @@ class Overlaid(NamedTuple):
 
 def seen(overlay: dict[str, Any]) -> set[str]:
     """Return all versions of hawkBit that the overlay's actions list."""
-    return {version for action in overlay["actions"] for version in action.get("x-seen", [])}
+    return {version for action in overlay["actions"] for version in action.get("x-seen") or []}
 
 
 def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
@@ -36,7 +36,7 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
 
     Raises:
         SystemExit: an action gives no reason or no versions, can't be applied, or its versions are not true of
-            this document.
+            this document; or something in it is described by no action.
     """
     version, known = document["info"]["version"], seen(overlay)
     newest = max(known, key=order, default="")
@@ -59,8 +59,12 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
             )
         elif not needless and version not in action["x-seen"]:
             raise SystemExit(f"{name} is needed by the document of hawkBit {version}, too; add it to x-seen")
-    is_new = version not in known
-    return Overlaid(document, is_new, idle, _undescribed(document) if is_new else [])
+    undescribed = _undescribed(document)
+    if undescribed and version in known:
+        raise SystemExit(
+            f"no action of the overlay describes {', '.join(undescribed)} of hawkBit {version}; add one"
+        )
+    return Overlaid(document, version not in known, idle, undescribed)
 
 
 def order(version: str) -> list[tuple[int, str]]:

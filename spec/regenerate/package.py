@@ -17,19 +17,21 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValida
 from structure import METHODS, schemas_below
 
 
-def validate(document: dict[str, Any]) -> None:
+def validate(document: dict[str, Any], name: str) -> None:
     """Hold a document to OpenAPI.
+
+    Args:
+        document: The document.
+        name: How messages name it.
 
     Raises:
         SystemExit: it breaks a rule; the message names the place.
     """
     validator = OpenAPIV30SpecValidator if document["openapi"].startswith("3.0") else OpenAPIV31SpecValidator
-    with _sentence("the document is no valid OpenAPI"):
+    with _sentence(f"{name} is no valid OpenAPI"):
         for error in validator(document).iter_errors():
             place = "/".join(str(step) for step in error.absolute_path)
-            raise SystemExit(
-                f"the document is no valid OpenAPI: {_line(error.message)} (at {place or 'its root'})"
-            )
+            raise SystemExit(f"{name} is no valid OpenAPI: {_line(error.message)} (at {place or 'its root'})")
 
 
 def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> None:

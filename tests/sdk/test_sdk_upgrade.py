@@ -272,6 +272,22 @@ def hollow(document: Any) -> None:
     document["components"] = None
 
 
+def odd_item(document: Any) -> None:
+    """A number where a path's operations should be."""
+    document["paths"][OWN] = 5
+
+
+def odd_responses(document: Any) -> None:
+    """A number where answers should be."""
+    document["paths"][OWN]["get"]["responses"] = 5
+
+
+def odd_schema(document: Any) -> None:
+    """A text where a schema should be, and a number where its members should be."""
+    document["components"]["schemas"]["DdiStatus"] = "x"
+    document["components"]["schemas"]["DdiResult"]["properties"] = 5
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -280,6 +296,9 @@ def hollow(document: Any) -> None:
         (outward, "file:///etc/hostname"),
         (invalid, "number of sorts"),
         (hollow, ""),
+        (odd_item, ""),
+        (odd_responses, ""),
+        (odd_schema, ""),
     ],
 )
 def test_a_document_that_makes_no_package(tree: Tree, change: Callable[[Any], None], complaint: str) -> None:
