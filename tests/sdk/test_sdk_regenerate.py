@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -96,6 +97,13 @@ def test_every_kept_document_makes_a_package(tree: Tree) -> None:
     made = [line.rpartition(" ")[2] for line in run.stderr.splitlines() if "validate the document" in line]
     assert sorted(made) == ["0.10.0", "0.5.0", "0.6.1", "0.8.0", "0.9.0", "1.0.4", "1.1.0"]
     assert run.stderr.count("check types") == 7
+
+
+def test_the_page_names_every_option() -> None:
+    """docs/upgrade.md tells of the options that the command has, no more and no fewer."""
+    page = (ROOT / "docs" / "upgrade.md").read_text()
+    told = set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
+    assert told == set(re.findall(r"--[a-z-]+", Tree(ROOT).regenerate("--help").stdout)) - {"--help"}
 
 
 def test_the_package_says_what_it_is() -> None:
