@@ -88,6 +88,9 @@ if TYPE_CHECKING:
     )
     from .types import Call as Call, Response as Response
 
+__version__ = "0.1.0.dev0"
+"""The version of this package, which is that of hawkbit-rauc, with which it is shipped."""
+
 HAWKBIT_VERSION = "1.1.0"
 """The version of hawkBit whose DDI document this package was made from; older and newer ones are served too."""
 
@@ -166,7 +169,7 @@ _OPERATIONS = (
     "put_installed_base",
 )
 
-__all__ = ["HAWKBIT_VERSION", *_MODULES, *_OPERATIONS]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["HAWKBIT_VERSION", "__version__", *_MODULES, *_OPERATIONS]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,85 +1,121 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The package is what scripts/regenerate makes of spec/, and nothing else; it costs little to import."""
 
-import shutil
+import hashlib
+import json
+import re
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+import tomllib
 
+import hawkbit_ddi
 import pytest
+from sdk_tree import ROOT, Tree
 
-ROOT = Path(__file__).parents[2]
 LICENCE = "# SPDX-License-Identifier: LGPL-2.1-or-later"
 
 
-def regenerate(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script of a tree."""
-    command = [str(root / "scripts" / "regenerate"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of what the script needs, with the same generator."""
-    assert regenerate(ROOT, "--check").returncode == 0  # makes the environment where it is missing
-    for folder in ("spec", "generated"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "scripts").mkdir()
-    shutil.copy2(ROOT / "scripts" / "regenerate", tmp_path / "scripts" / "regenerate")
-    (tmp_path / ".venv-generator").symlink_to(ROOT / ".venv-generator")
-    return tmp_path
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    """All files of the generated package."""
-    return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in sorted((root / "generated").rglob("*"))
-        if p.is_file()
-    }
-
-
-def test_the_package_is_up_to_date_and_comes_back_byte_for_byte(copy: Path) -> None:
+def test_the_package_is_up_to_date_and_comes_back_byte_for_byte(tree: Tree) -> None:
     """A check passes; a foreign byte or file fails it and is left alone; the next run removes it."""
-    was = contents(copy)
-    assert regenerate(copy, "--check").returncode == 0
-    with (copy / "generated" / "hawkbit_ddi" / "client.py").open("a") as file:
+    was = tree.contents()
+    assert tree.regenerate("--check").returncode == 0
+    with (tree.root / "generated" / "hawkbit_ddi" / "client.py").open("a") as file:
         file.write("# by hand\n")
-    (copy / "generated" / "hawkbit_ddi" / "extra.py").write_text("")
-    changed = contents(copy)
-    check = regenerate(copy, "--check")
+    (tree.root / "generated" / "hawkbit_ddi" / "extra.py").write_text("")
+    changed = tree.contents()
+    check = tree.regenerate("--check")
     assert check.returncode == 1
     assert "-# by hand" in check.stdout
     assert "2 files" in check.stdout
-    assert contents(copy) == changed
-    assert regenerate(copy).returncode == 0
-    assert contents(copy) == was
+    assert tree.contents() == changed
+    assert tree.regenerate().returncode == 0
+    assert tree.contents() == was
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "spec/lock.json",
+        "spec/documents/1.1.0.json",
+        "docs/hawkbit-versions.md",
+        "spec/templates/client.py.jinja",
+    ],
+)
+def test_a_check_sees_every_change(tree: Tree, path: str) -> None:
+    """A byte more in lock, document, page or template is seen, and left alone."""
+    with (tree.root / path).open("a") as file:
+        file.write("\n" if "jinja" not in path else "# more\n")
+    changed = tree.contents()
+    check = tree.regenerate("--check")
+    assert check.returncode == 1
+    assert "not up to date" in check.stdout
+    assert tree.contents() == changed
 
 
 @pytest.mark.parametrize(
     ("action", "complaint"),
     [
-        ("- target: $.components.schemas.Nothing\n  description: x\n  remove: true\n", "hits nothing"),
-        ("- target: $.paths[*][*]\n  description: x\n  update: {tags: []}\n", "changes nothing"),
-        ("- target: $.paths\n  update: {}\n", "gives no reason"),
         (
-            "- {target: '$.paths[*][*].requestBody.content', description: x, update: {text/x: {schema: {}}}}\n",
-            "text/x",
+            "- {target: $.components.schemas.No, x-seen: [1.1.0], description: x, remove: true}",
+            "hits nothing",
+        ),
+        (
+            "- {target: '$.paths[*][*]', x-seen: [1.1.0], description: x, update: {tags: []}}",
+            "changes nothing",
+        ),
+        ("- {target: $.info, x-seen: [1.0.4], description: x, update: {title: x}}", "add it to x-seen"),
+        ("- {target: $.paths, x-seen: [1.1.0], update: {}}", "gives no reason"),
+        ("- {target: $.paths, description: x, update: {}}", "add x-seen"),
+        ("- {target: '$.[', x-seen: [1.1.0], description: x, update: {}}", "can't be applied"),
+        (
+            "- {target: $.components.schemas.Link.properties.type, x-seen: [1.1.0], description: x, update: {description: ''}}",
+            "no action of the overlay describes `Link.type`",
+        ),
+        (
+            "- {target: '$.paths[*][*].requestBody.content', x-seen: [1.1.0], description: x, update: {text/x: {}}}",
+            "the generator refuses the document",
         ),
     ],
 )
-def test_an_idle_action_or_a_warning_stops_the_run(copy: Path, action: str, complaint: str) -> None:
-    """Each action of the overlay hits, changes and explains something; warnings are errors; the tree stays."""
-    with (copy / "spec" / "overlay.yaml").open("a") as file:
-        file.write(action)
-    was = contents(copy)
-    run = regenerate(copy)
+def test_an_idle_action_or_a_warning_stops_the_run(tree: Tree, action: str, complaint: str) -> None:
+    """Each action hits, changes and explains something, on the versions that it lists; warnings are errors."""
+    with (tree.root / "spec" / "overlay.yaml").open("a") as file:
+        file.write(action + "\n")
+    was = tree.contents()
+    run = tree.regenerate()
     assert run.returncode == 1
-    assert complaint in run.stderr
-    assert contents(copy) == was
-    assert sorted(p.name for p in (copy / "generated").iterdir()) == ["hawkbit_ddi"]
+    assert complaint in run.stderr.splitlines()[-1]
+    assert tree.contents() == was
+
+
+def test_every_kept_document_makes_a_package(tree: Tree) -> None:
+    """The documents of seven versions go through the same overlay without a warning, and type-check."""
+    run = tree.regenerate("--matrix")
+    assert run.returncode == 0, run.stderr
+    made = [line.rpartition(" ")[2] for line in run.stderr.splitlines() if "validate the document" in line]
+    assert sorted(made) == ["0.10.0", "0.5.0", "0.6.1", "0.8.0", "0.9.0", "1.0.4", "1.1.0"]
+    assert run.stderr.count("check types") == 7
+
+
+def test_the_page_names_every_option() -> None:
+    """docs/upgrade.md tells of the options that the command has, no more and no fewer."""
+    page = (ROOT / "docs" / "upgrade.md").read_text()
+    told = set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
+    assert told == set(re.findall(r"--[a-z-]+", Tree(ROOT).regenerate("--help").stdout)) - {"--help"}
+
+
+def test_the_package_says_what_it_is() -> None:
+    """`__version__` is that of the project, HAWKBIT_VERSION and the lock name the same document."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert hawkbit_ddi.__version__ == project["version"]
+    lock = json.loads((ROOT / "spec" / "lock.json").read_text())
+    assert lock["hawkbit"] == hawkbit_ddi.HAWKBIT_VERSION
+    document = (ROOT / "spec" / "documents" / f"{hawkbit_ddi.HAWKBIT_VERSION}.json").read_bytes()
+    assert lock["document"] == hashlib.sha256(document).hexdigest()
+    for tool in ("openapi-python-client", "ruff"):
+        assert f"{tool}=={lock[tool]}" in (ROOT / "spec" / "generator-requirements.txt").read_text()
 
 
 def test_every_file_names_its_licence() -> None:

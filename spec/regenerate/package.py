@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The package that a document becomes: validated, generated with our templates, formatted, type-checked."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from openapi_python_client import Project
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.parser import GeneratorData
+from openapi_python_client.parser.errors import GeneratorError
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+from structure import METHODS, schemas_below
+
+
+def validate(document: dict[str, Any], name: str) -> None:
+    """Hold a document to OpenAPI.
+
+    Args:
+        document: The document.
+        name: How messages name it.
+
+    Raises:
+        SystemExit: it breaks a rule; the message names the place.
+    """
+    validator = OpenAPIV30SpecValidator if document["openapi"].startswith("3.0") else OpenAPIV31SpecValidator
+    with _sentence(f"{name} is no valid OpenAPI"):
+        for error in validator(document).iter_errors():
+            place = "/".join(str(step) for step in error.absolute_path)
+            raise SystemExit(f"{name} is no valid OpenAPI: {_line(error.message)} (at {place or 'its root'})")
+
+
+def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> None:
+    """Write the whole package, formatted, into a folder.
+
+    Args:
+        document: What the overlay made of hawkBit's document.
+        spec: The folder with the templates and the configuration.
+        version: The package's own version.
+        into: The package's folder, which is not there yet.
+
+    Raises:
+        SystemExit: the generator has an error or as much as a warning to tell.
+    """
+    config = Config.from_sources(
+        ConfigFile.load_from_path(spec / "generator.yaml"), MetaType.NONE, spec, "utf-8", False, into
+    )
+    with _sentence("the generator can't make a package of the document"):
+        data = GeneratorData.from_dict(document, config=config)
+        if isinstance(data, GeneratorError):
+            raise SystemExit(f"the generator refuses the document: {_line(f'{data.header} {data.detail}')}")
+        project = _project(document, data, config, spec, version)
+        with contextlib.redirect_stdout(None):
+            problems = project.build()
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise SystemExit(
+                f"the generator refuses the document: {_line(f'{problems[0].header} {problems[0].detail}')}{more}"
+            )
+        # The files that the generator has no template for.
+        for template in sorted((spec / "templates" / "extra").glob("*.jinja")):
+            text = project.env.get_template(f"extra/{template.name}").render()
+            (into / template.name.removesuffix(".jinja")).write_text(text)
+    options = ["--no-cache", "--quiet", "--config", str(spec / "ruff.toml"), str(into)]
+    _run("ruff", "check", "--fix", *options)
+    _run("ruff", "format", *options)
+
+
+def check_types(package: Path, cache: Path) -> None:
+    """Hold a package to mypy's strictest rules.
+
+    Args:
+        package: The package's folder.
+        cache: Where mypy remembers what it knows of other packages.
+
+    Raises:
+        SystemExit: mypy has something to tell.
+    """
+    options = ["--strict", "--config-file=", "--python-version=3.11", "--no-error-summary"]
+    _run("mypy", *options, f"--cache-dir={cache}", package.name, cwd=package.parent)
+
+
+def _project(
+    document: dict[str, Any], data: GeneratorData, config: Config, spec: Path, version: str
+) -> Project:
+    # A schema that is nothing but a map (`_links`, `data`) becomes a dict, not a class.
+    maps = {
+        str(m.class_info.name): m
+        for m in data.models
+        if not m.required_properties and not m.optional_properties
+    }
+    data.models = [model for model in data.models if model.class_info.name not in maps]
+    project = Project(openapi=data, config=config, custom_template_path=spec / "templates")
+    schemas = document["components"]["schemas"]
+    operations = [item[method] for item in document["paths"].values() for method in METHODS if method in item]
+    bodies = [operation.get("requestBody") for operation in operations]
+    project.env.globals.update(
+        maps=maps,
+        # The generator drops what is said beside a reference, so members are described from the document itself.
+        notes={
+            schema.get("title", name): {
+                member: p.get("description", "") for member, p in schema["properties"].items()
+            }
+            for name, schema in schemas.items()
+            if "properties" in schema
+        },
+        requests={schemas[name].get("title", name) for name in schemas_below(document, *bodies)},
+        hawkbit_version=document["info"]["version"],
+        version=version,
+    )
+    return project
+
+
+@contextlib.contextmanager
+def _sentence(problem: str) -> Iterator[None]:
+    """Turn what generator and validator raise where they don't understand a document into one sentence."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise SystemExit(f"{problem}: {_line(f'{type(error).__name__}: {error}')}") from error
+
+
+def _run(tool: str, *arguments: str, cwd: Path | None = None) -> None:
+    """Run a tool of this environment."""
+    run = subprocess.run(
+        [sys.executable, "-I", "-m", tool, *arguments],
+        cwd=cwd,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        told = _line(run.stdout + run.stderr) or f"it ended with {run.returncode}"
+        raise SystemExit(f"{tool} refuses the generated package: {told}")
+
+
+def _line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 400 else text[:399] + "…"
