@@ -79,6 +79,8 @@ class Config:
     first_poll_within: int = 60
     once_timeout: int = 30
     give_up_after: int = _DAY
+    hooks: Path | None = None
+    hook_timeout: int = 60
     soft: str = "install"
     keep_downloaded: int = 30 * _DAY
     confirmation: str = "ask"
@@ -248,6 +250,8 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         first_poll_within=settings.number("first_poll_within", 60, high=_DAY),
         once_timeout=settings.number("once_timeout", 30, low=1),
         give_up_after=settings.number("give_up_after", _DAY, low=1, high=366 * _DAY),
+        hooks=settings.path("hooks"),
+        hook_timeout=settings.number("hook_timeout", 60, low=1),
         soft=settings.choice("soft", ("install", "ask")),
         keep_downloaded=settings.number("keep_downloaded", 30 * _DAY, low=1, high=366 * _DAY),
         confirmation=settings.choice("confirmation", ("ask", "allow", "deny")),

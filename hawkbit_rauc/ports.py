@@ -104,6 +104,13 @@ class Installer(Protocol):
         """Mark a slot (by name) "good", "bad" or "active". Raises: RaucError."""
 
 
+class Hooks(Protocol):
+    """The board's own programs, by the moment at which they are asked."""
+
+    async def ask(self, moment: str, facts: Mapping[str, str]) -> str | None:
+        """Ask before something happens; why it has to wait, None to go on. Raises: DeploymentError."""
+
+
 class Journal(Protocol):
     """The one durable record."""
 

@@ -27,7 +27,7 @@ KEYS = (
     *("download_speed_limit", "low_speed_time", "low_speed_rate"),
     *("send_download_authentication", "download_origins"),
     *("connect_timeout", "timeout", "retry_wait", "first_poll_within", "once_timeout", "give_up_after"),
-    *("soft", "keep_downloaded", "confirmation", "auto_confirmation"),
+    *("hooks", "hook_timeout", "soft", "keep_downloaded", "confirmation", "auto_confirmation"),
     *("report_success", "commit_witness", "post_update_reboot", "post_update_close"),
     *("log_level", "mac_address"),
 )

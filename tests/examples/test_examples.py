@@ -27,10 +27,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Any]:
             yield server
         return
     server = request.getfixturevalue("hawkbit")
-    server.configure("authentication.gatewaytoken.key", TOKEN)
-    server.configure("authentication.gatewaytoken.enabled", True)
+    server.gateway_token = TOKEN
     yield server
-    server.unconfigure("authentication.gatewaytoken.enabled")
+    server.gateway_token = None
 
 
 @pytest.fixture
@@ -39,9 +38,9 @@ def targets(server: Any) -> Iterator[Any]:
     with ExitStack() as stack:
 
         def make(*names: str | None) -> list[Any]:
-            made = [server.create_target(name) for name in names]
+            made = [server.target(name) for name in names]
             for target in made:
-                stack.callback(server.delete_target, target)
+                stack.callback(target.delete)
             return made
 
         yield make
@@ -79,8 +78,8 @@ def test_an_example_is_short(name: str) -> None:
 def test_the_gateway_serves_200_devices(server: Any, targets: Any, tmp_path: Path) -> None:
     """Every one of 200 devices gets its bundle and tells so; it was fetched once; one takes a cancellation."""
     everyone = targets(*(f"sensor-{number:03}" for number in range(200)))
-    number = server.distribution({"sensor.bin": BUNDLE})
-    actions = [server.assign(target, number) for target in everyone]
+    chosen = server.distribution_set(server.module({"sensor.bin": BUNDLE}))
+    actions = [target.assign(chosen) for target in everyone]
     actions[-1].cancel()
     ended = outcomes(run("gateway.py", server.url, TOKEN, tmp_path), actions)
     assert ended == ["finished"] * 199 + ["canceled"]
@@ -91,24 +90,25 @@ def test_the_gateway_serves_200_devices(server: Any, targets: Any, tmp_path: Pat
 def test_the_simulator_simulates(server: Any, targets: Any) -> None:
     """Ten devices take an update; the tenth fails, all tell their attributes and what they did."""
     everyone = targets(*(f"sim-{number}" for number in range(10)))
-    number = server.distribution({"a.raucb": BUNDLE})
-    actions = [server.assign(target, number) for target in everyone]
+    chosen = server.distribution_set(server.module({"a.raucb": BUNDLE}))
+    actions = [target.assign(chosen) for target in everyone]
     assert outcomes(run("simulator.py", server.url, TOKEN, 10, 0.5), actions) == ["finished"] * 9 + ["error"]
     assert f"a.raucb: {len(BUNDLE)} bytes" in actions[0].messages()
-    assert server.attributes(everyone[0]) == {"kind": "sim"}
+    assert everyone[0].attributes == {"kind": "sim"}
 
 
 def test_the_simulator_consents() -> None:
     """A deployment that waits for consent is confirmed and done; hawkBit can do so from 0.3.0M8 on."""
     with Hawkbit(gateway_token=TOKEN) as server:
-        action = server.assign(server.create_target("sim-0"), {"a.raucb": BUNDLE}, confirmation=True)
+        server.confirmation_flow = True
+        action = server.target("sim-0").assign({"a.raucb": BUNDLE})
         assert outcomes(run("simulator.py", server.url, TOKEN, 1, 0.1), [action]) == ["finished"]
 
 
 def test_the_downloader_fetches_once(server: Any, targets: Any, tmp_path: Path) -> None:
     """What is offered lies in the folder, a download-only action is finished; then nothing is offered."""
     (target,) = targets(None)
-    action = server.assign(target, server.distribution({"my bundle.raucb": BUNDLE}), "downloadonly")
+    action = target.assign({"my bundle.raucb": BUNDLE}, download_only=True)
     for said in ("my_bundle.raucb: 300000 bytes, sha256 ", "nothing is offered"):
         program = run("fetch.py", server.url, target.id, target.token, tmp_path)
         output, _ = program.communicate(timeout=60)
@@ -120,8 +120,8 @@ def test_the_downloader_fetches_once(server: Any, targets: Any, tmp_path: Path) 
 def test_the_downloader_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     """A connection that breaks costs a message and a request for the rest; wrong credentials end it in a sentence."""
     with Hawkbit() as server:
-        target = server.create_target()
-        server.assign(target, {"../a.raucb": BUNDLE})
+        target = server.target()
+        target.assign({"../a.raucb": BUNDLE})
         server.fault("artifacts", faults.cut(100_000))
         program = run("fetch.py", server.url, target.id, target.token, tmp_path)
         output, _ = program.communicate(timeout=60)

@@ -39,7 +39,8 @@ def scene(
 def offer(scene: Scene) -> hawkbit_testing.Action:
     """Assign an encrypted artifact, of which the server knows the encrypted bytes."""
     files = {"system.raucb": b"encrypted, and longer or shorter than what is sent"}
-    return scene.hawkbit.assign(scene.target, scene.hawkbit.module(files, encrypted=True))
+    module = scene.hawkbit.module(files, encrypted=True)
+    return scene.target.assign(scene.hawkbit.distribution_set(module))
 
 
 def test_a_bundle_that_the_server_decrypts_is_installed(

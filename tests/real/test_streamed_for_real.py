@@ -57,7 +57,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         Machine(tmp_path / "machine", proxy.host) as machine,
     ):
         target = hawkbit.target()
-        action = hawkbit.assign(target, bundle.path)
+        action = target.assign(bundle.path)
         yield Place(machine, hawkbit, proxy, bundle, target, action, tmp_path)
 
 

@@ -179,8 +179,8 @@ def test_a_link_alone_will_do(client: Client, server: Server, path: Path, asynch
 def test_a_broken_download_is_gone_on_with(path: Path, version: str, asynchronous: bool) -> None:
     """Cut in the middle, called again: the rest is asked for with the tag as received, without quotes from old servers."""
     with Hawkbit(version) as hawkbit:
-        target = hawkbit.create_target()
-        hawkbit.assign(target, {"my system.raucb": FILE})
+        target = hawkbit.target()
+        target.assign({"my system.raucb": FILE})
         client = Client(hawkbit.url, target.id, target_token=target.token, verify=TLS, trust_env=False)
         with client:
             link = get_controller_base.sync(client=client).links["deploymentBase"]
@@ -597,8 +597,8 @@ def test_a_message_shows_no_query(client: Client, server: Server, path: Path) ->
 def test_a_download_that_is_called_off_goes_on_later(path: Path) -> None:
     """Cancelled in the middle, the asynchronous download keeps what is here, and its file is closed."""
     with Hawkbit() as hawkbit:
-        target = hawkbit.create_target()
-        hawkbit.assign(target, {"a.raucb": FILE})
+        target = hawkbit.target()
+        target.assign({"a.raucb": FILE})
         stalled = faults.stall(after=100_000)
 
         async def run() -> None:

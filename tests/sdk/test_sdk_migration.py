@@ -59,8 +59,8 @@ def test_every_row_has_a_successor() -> None:
 
 def names_for(server: Hawkbit, folder: Path) -> dict[str, Any]:
     """The page's first lines, and a deployment and all that belongs to it."""
-    target = server.create_target("dev-1", "0123456789abcdef")
-    action = server.assign(target, {"system.raucb": FILE})
+    target = server.target("dev-1", "0123456789abcdef")
+    action = target.assign({"system.raucb": FILE})
     names: dict[str, Any] = {}
     example = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert example
@@ -133,7 +133,7 @@ def test_the_example_of_an_error_works(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_program_reads_the_old_configuration(command: str, tmp_path: Path) -> None:
     """With rauc-hawkbit's own file the program comes as far as RAUC, which isn't here, without a complaint before."""
     with Hawkbit("1.1") as server:
-        server.create_target("test-target", "ahVahL1Il1shie2aj2poojeChee6ahShu")
+        server.target("test-target", "ahVahL1Il1shie2aj2poojeChee6ahShu")
         text = (ROOT / "tests" / "unit" / "data" / "rauc-hawkbit.cfg").read_text()
         text = text.replace("= 127.0.0.1\n", f"= {server.host}\n").replace("/tmp", str(tmp_path))
         (tmp_path / "config.cfg").write_text(text)

@@ -56,7 +56,7 @@ def place(
     request: pytest.FixtureRequest, hawkbit: Hawkbit
 ) -> Iterator[tuple[Client, Any, Callable[..., Any]]]:
     """A client, its target, and how to call an operation."""
-    target = hawkbit.create_target()
+    target = hawkbit.target()
     client = Client(hawkbit.url, target.id, target_token=target.token, verify=TLS, trust_env=False)
 
     with asyncio.Runner() as runner:
@@ -69,13 +69,13 @@ def place(
         yield client, target, call
         client.close()
         runner.run(client.aclose())
-    hawkbit.delete_target(target)
+    target.delete()
 
 
 def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: Path) -> None:
     """Poll, attributes, payload, files, feedback, cancellation: models come back, refusals have their classes."""
     client, target, call = place
-    action = hawkbit.assign(target, hawkbit.distribution({"my system.raucb": FILE}))
+    action = target.assign({"my system.raucb": FILE})
     number = str(action.id)
     base = call(get_controller_base)
     assert set(base.links) == {"deploymentBase", "configData"}
@@ -116,14 +116,15 @@ def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: 
     with pytest.raises(NotFoundError) as unknown:
         call(get_cancel_action, "999999999")
     assert unknown.value.exception_class
-    assert (action.outcome(), hawkbit.attributes(target)) == ("finished", {"board": "a"})
+    assert (action.outcome(), target.attributes) == ("finished", {"board": "a"})
 
 
 def test_consent(hawkbit: Hawkbit, place: Any) -> None:
     """Consent is given where the server has that flow; an older one answers with a StatusError, not with None."""
     _, target, call = place
-    consent = {"confirmationRequired": True} if hawkbit.has_confirmation else {}
-    number = str(hawkbit.assign(target, hawkbit.distribution({"a.raucb": FILE}), **consent).id)
+    if hawkbit.has_confirmation:
+        hawkbit.confirmation_flow = True
+    number = str(target.assign({"a.raucb": FILE}).id)
     steps: list[tuple[Any, ...]] = [
         (get_confirmation_base,),
         (get_confirmation_action, number),
@@ -143,8 +144,7 @@ def test_consent(hawkbit: Hawkbit, place: Any) -> None:
 def test_an_installation_without_an_action(hawkbit: Hawkbit, place: Any) -> None:
     """The server learns what is installed where it can; an older one refuses."""
     _, _, call = place
-    number = hawkbit.distribution({"a.raucb": FILE})
-    name = hawkbit.rest("GET", f"/distributionsets/{number}")["name"]
+    name = hawkbit.distribution_set(hawkbit.module({"a.raucb": FILE})).name
     call(get_controller_base)
     body = AssignedVersion(name=name, version="1")
     if hawkbit.has_installed_base:

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The board's own programs, asked before something happens and told when it has (docs/hooks.md).
+
+A folder for each moment holds them; they run in the order of their names, each with a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import stat
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Mapping
+from pathlib import Path
+
+from hawkbit_rauc.errors import DeploymentError
+
+log = logging.getLogger(__name__)
+
+#: The exit code for "not now": EX_TEMPFAIL of sysexits.h.
+LATER = 75
+#: Characters of a program's output that get into the log and the history.
+_LONGEST_OUTPUT = 2000
+
+
+class Hooks:
+    """Implements `ports.Hooks` with executables.
+
+    Args:
+        folder: holds a folder for each moment; None where the board has no hooks.
+        timeout: seconds for each program.
+    """
+
+    def __init__(self, folder: Path | None, *, timeout: float = 60.0) -> None:
+        self._folder = folder
+        self._timeout = timeout
+        self._telling: set[asyncio.Task[str | None]] = set()
+
+    async def ask(self, moment: str, facts: Mapping[str, str]) -> str | None:
+        """Ask all programs of a moment; the first that does not agree decides.
+
+        Args:
+            moment: the folder's name.
+            facts: what they are told, as HAWKBIT_RAUC_... in their environment.
+
+        Returns:
+            Why it has to wait, in a sentence; None to go on.
+
+        Raises:
+            DeploymentError: a program refused; the sentence has its last words.
+        """
+        for program in self._programs(moment):
+            name = f"hook {moment}/{program.name}"
+            code, words = await self._run(program, name, {"moment": moment, **facts})
+            said = f": {words}" if words else ""
+            if code is None:
+                return f"{name} did not end in {self._timeout:g} s; asked again later"
+            if code == LATER:
+                return f"{name} says later{said}"
+            if code != 0:
+                raise DeploymentError(f"{name} refused (exit code {code}){said}")
+        return None
+
+    def tell(self, moment: str, facts: Mapping[str, str]) -> None:
+        """Run the programs of a moment beside everything else, whatever they answer."""
+        if self._programs(moment):
+            task = asyncio.ensure_future(self.ask(moment, facts))
+            self._telling.add(task)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[str | None]) -> None:
+        self._telling.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("%s", error)
+
+    def _programs(self, moment: str) -> list[Path]:
+        if self._folder is None:
+            return []
+        try:
+            found = sorted((self._folder / moment).iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            log.warning("the hooks of %s can't be looked at: %s", self._folder / moment, error.strerror)
+            return []
+        return [program for program in found if not program.name.startswith(".") and _trusted(program)]
+
+    async def _run(self, program: Path, name: str, facts: Mapping[str, str]) -> tuple[int | None, str]:
+        """Run a program; its exit code (None: it had to be killed) and its last words."""
+        environment = {f"HAWKBIT_RAUC_{key.upper()}": value for key, value in facts.items()}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(program),
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeploymentError(f"{name} can't be run: {error.strerror}") from None
+        assert process.stdout is not None
+        tail = b""
+        try:
+            async with asyncio.timeout(self._timeout):
+                while piece := await process.stdout.read(4096):
+                    tail = (tail + piece)[-_LONGEST_OUTPUT:]
+                code = await process.wait()
+        except TimeoutError:
+            return None, ""
+        finally:
+            # Its children too: what a program leaves behind must not hold up the next.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+        for line in lines:
+            log.info("%s: %s", name, line)
+        return code, lines[-1].strip()[:300] if lines else ""
+
+
+def _trusted(program: Path) -> bool:
+    """Whether a program may be run: an executable that nobody but root and we can change."""
+    try:
+        found = program.stat()
+    except OSError as error:
+        log.warning("hook %s is passed over: %s", program, error.strerror)
+        return False
+    if not stat.S_ISREG(found.st_mode) or not os.access(program, os.X_OK):
+        log.warning("hook %s is passed over: it is no executable file", program)
+        return False
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
+        log.warning("hook %s is passed over: others could change it; chown it to root, chmod o-w", program)
+        return False
+    return True
