@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import overlay as overlays
 from api import compare_packages
 from document import Document, compare_documents
-from fetch import from_file, from_server
+from fetch import from_file, from_server, server_address
 from report import Report
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -97,7 +97,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="change nothing; fail on any difference")
     parser.add_argument("--report", metavar="FILE.md", type=Path, help="write the report into this file, too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.user and not arguments.hawkbit:
+        parser.error("--user needs --hawkbit")
+    if arguments.hawkbit_version and not (arguments.hawkbit or arguments.file):
+        parser.error("--hawkbit-version needs --hawkbit or --file")
+    return arguments
 
 
 def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
@@ -109,8 +114,9 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     was = locked_version(SPEC)
     kept = _kept(was)
     if arguments.hawkbit:
-        _step(f"fetch {arguments.hawkbit}")
-        sources = from_server(arguments.hawkbit, arguments.user, os.environ.get("HAWKBIT_PASSWORD"))
+        address = server_address(arguments.hawkbit)
+        _step(f"fetch from {address}")
+        sources = from_server(address, arguments.user, os.environ.get("HAWKBIT_PASSWORD"))
         document = keep(sources, arguments.hawkbit_version)
     elif arguments.file:
         _step(f"read {arguments.file}")
