@@ -21,8 +21,10 @@ from typing import Any, NamedTuple
 
 import overlay as overlays
 from api import compare_packages
+from changes import Change
 from document import Document, compare_documents
 from fetch import from_file, from_server, server_address
+from griffe import GriffeError
 from report import Report
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -137,7 +139,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
         compare_documents(
             Document(kept, overlays.apply(kept, overlay).document), Document(document, overlaid.document)
         ),
-        compare_packages(PACKAGE, fresh) if PACKAGE.exists() and not same else [],
+        [] if same else _compare_with_kept(fresh),
         overlaid,
     )
     # Kept are the documents of the versions that the overlay lists, and the current one.
@@ -162,6 +164,15 @@ def _package(document: dict[str, Any], overlay: dict[str, Any], into: Path) -> o
     _step("generate")
     generate(overlaid.document, SPEC, _version(), into)
     return overlaid
+
+
+def _compare_with_kept(fresh: Path) -> list[Change]:
+    """Return what differs for callers from the kept package."""
+    try:
+        return compare_packages(PACKAGE, fresh)
+    except (GriffeError, ModuleNotFoundError):  # it is mended by this run
+        _step("the kept package is missing or no Python: the report leaves the Python API out")
+        return []
 
 
 def _check_types(package: Path) -> None:
