@@ -21,8 +21,10 @@ from typing import Any, NamedTuple
 
 import overlay as overlays
 from api import compare_packages
+from changes import Change
 from document import Document, compare_documents
-from fetch import from_file, from_server
+from fetch import from_file, from_server, server_address
+from griffe import GriffeError
 from report import Report
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -97,7 +99,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="change nothing; fail on any difference")
     parser.add_argument("--report", metavar="FILE.md", type=Path, help="write the report into this file, too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.user and not arguments.hawkbit:
+        parser.error("--user needs --hawkbit")
+    if arguments.hawkbit_version and not (arguments.hawkbit or arguments.file):
+        parser.error("--hawkbit-version needs --hawkbit or --file")
+    return arguments
 
 
 def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
@@ -109,8 +116,9 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     was = locked_version(SPEC)
     kept = _kept(was)
     if arguments.hawkbit:
-        _step(f"fetch {arguments.hawkbit}")
-        sources = from_server(arguments.hawkbit, arguments.user, os.environ.get("HAWKBIT_PASSWORD"))
+        address = server_address(arguments.hawkbit)
+        _step(f"fetch from {address}")
+        sources = from_server(address, arguments.user, os.environ.get("HAWKBIT_PASSWORD"))
         document = keep(sources, arguments.hawkbit_version)
     elif arguments.file:
         _step(f"read {arguments.file}")
@@ -131,7 +139,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
         compare_documents(
             Document(kept, overlays.apply(kept, overlay).document), Document(document, overlaid.document)
         ),
-        compare_packages(PACKAGE, fresh) if PACKAGE.exists() and not same else [],
+        [] if same else _compare_with_kept(fresh),
         overlaid,
     )
     # Kept are the documents of the versions that the overlay lists, and the current one.
@@ -156,6 +164,15 @@ def _package(document: dict[str, Any], overlay: dict[str, Any], into: Path) -> o
     _step("generate")
     generate(overlaid.document, SPEC, _version(), into)
     return overlaid
+
+
+def _compare_with_kept(fresh: Path) -> list[Change]:
+    """Return what differs for callers from the kept package."""
+    try:
+        return compare_packages(PACKAGE, fresh)
+    except (GriffeError, ModuleNotFoundError):  # it is mended by this run
+        _step("the kept package is missing or no Python: the report leaves the Python API out")
+        return []
 
 
 def _check_types(package: Path) -> None:

@@ -14,6 +14,10 @@ def compare_packages(old: Path, new: Path) -> list[Change]:
     """Return what differs for callers between two packages, given by their folders.
 
     Functions that change in the same way, as `sync` and `asyncio` do, share a line.
+
+    Raises:
+        griffe.GriffeError: one of the packages is no Python.
+        ModuleNotFoundError: one of the packages is not there.
     """
     changes = compare(
         elements(old), elements(new), added_breaks=_added_breaks, changed_breaks=_changed_breaks
@@ -22,7 +26,11 @@ def compare_packages(old: Path, new: Path) -> list[Change]:
 
 
 def elements(package: Path) -> dict[str, Element]:
-    """Return all that callers may name, by the name that they use below the package's."""
+    """Return all that callers may name, by the name that they use below the package's.
+
+    Raises:
+        griffe.GriffeError: the package is no Python, after a merge for instance.
+    """
     root = griffe.load(
         package.name, search_paths=[package.parent], allow_inspection=False, try_relative_path=False
     )

@@ -18,19 +18,20 @@ LONGEST = 32 * 2**20
 PATIENCE = 60.0
 
 
-def from_server(address: str, user: str | None, password: str | None) -> list[tuple[str, Any]]:
-    """Return the documents that a hawkBit serves, each with its URL, the groups that it lists first.
-
-    Args:
-        address: The server's URL, with the path prefix under which it is reached, if any.
-        user: Sent with the password to this server only, where it asks for them.
-        password: The user's password.
+def server_address(url: str) -> str:
+    """Return a server's address without a slash at its end.
 
     Raises:
-        SystemExit: there is no server, or what answers is no hawkBit with documents.
+        SystemExit: it can't be one, or holds a user, which messages would show.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        right = (
+            parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+        )
+    except ValueError:
+        right = False
+    if not right:
         raise SystemExit(
             "--hawkbit needs http:// or https:// and a host, such as https://hawkbit.example.com"
         )
@@ -38,10 +39,23 @@ def from_server(address: str, user: str | None, password: str | None) -> list[tu
         raise SystemExit(
             "--hawkbit must not hold a user; give --user, and HAWKBIT_PASSWORD in the environment"
         )
-    address = address.rstrip("/")
+    return url.rstrip("/")
+
+
+def from_server(address: str, user: str | None, password: str | None) -> list[tuple[str, Any]]:
+    """Return the documents that a hawkBit serves, each with its URL, the groups that it lists first.
+
+    Args:
+        address: The server's address, with the path prefix under which it is reached, if any.
+        user: Sent with the password to this server only, where it asks for them.
+        password: The user's password.
+
+    Raises:
+        SystemExit: there is no server, or what answers is no hawkBit with documents.
+    """
     auth = (user, password or "") if user else None
     with httpx.Client(auth=auth, timeout=PATIENCE / 4, headers={"Accept": "application/json"}) as client:
-        groups = _groups(_json(client, address + "/v3/api-docs/swagger-config"), parts.path.rstrip("/"))
+        groups = _groups(_json(client, address + "/v3/api-docs/swagger-config"), urlsplit(address).path)
         # Without its page for people (springdoc.swagger-ui.enabled=false) a server lists no groups.
         urls = [address + group for group in groups or [GROUP, "/v3/api-docs"]]
         found = [(url, document) for url in urls if (document := _json(client, url)) is not None]
@@ -99,7 +113,7 @@ def _json(client: httpx.Client, url: str) -> Any:
         )
     if answer.is_redirect:
         raise SystemExit(
-            f"{url} redirects to {answer.headers.get('location', 'nowhere')}; give the address there"
+            f"{url} redirects to {answer.headers.get('location', 'nowhere').partition('?')[0][:200]}; give the address there"
         )
     if answer.status_code != httpx.codes.OK:
         raise SystemExit(f"{url} answers {answer.status_code}; try again when the server is well")

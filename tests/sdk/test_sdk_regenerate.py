@@ -34,6 +34,18 @@ def test_the_package_is_up_to_date_and_comes_back_byte_for_byte(tree: Tree) -> N
     assert tree.contents() == was
 
 
+@pytest.mark.parametrize("name", ["__init__.py", "client.py"])
+def test_a_package_after_a_merge_is_mended(tree: Tree, name: str) -> None:
+    """What is no Python any more, with the marks of a conflict in it, is replaced like all else."""
+    was = tree.contents()
+    with (tree.root / "generated" / "hawkbit_ddi" / name).open("a") as file:
+        file.write("<<<<<<< HEAD\n")
+    run = tree.regenerate()
+    assert run.returncode == 0, run.stderr
+    assert "no Python" in run.stderr
+    assert tree.contents() == was
+
+
 @pytest.mark.parametrize(
     "path",
     [
