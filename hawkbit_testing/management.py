@@ -59,9 +59,10 @@ class Server:
     def answers(self) -> bool:
         """Say whether the Management API answers."""
         try:
-            return self._http.get(f"{self.url}/rest/v1/targets?limit=1").status_code == 200
+            answer = self._http.get(f"{self.url}/rest/v1/targets?limit=1")
         except httpx.TransportError:
             return False
+        return answer.status_code == 200 and "json" in answer.headers.get("Content-Type", "")
 
     @property
     def host(self) -> str:

@@ -65,8 +65,9 @@ class _Wait:
     @property
     def _seconds(self) -> float | None:
         """How long one wait may take; of whatever a socket takes as a timeout, such as one that shrinks."""
-        whole = self._timeout is None or isinstance(self._timeout, float)
-        return self._timeout if whole else operator.index(self._timeout)
+        if self._timeout is None or isinstance(self._timeout, float):
+            return self._timeout
+        return operator.index(self._timeout)
 
     def __call__(self, call: Callable[[], T]) -> T:
         with self._told():

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from itertools import groupby
 
+import httpx
+
 from hawkbit_testing.conformance.site import Cell
 from hawkbit_testing.conformance.suite import differences, run
 from hawkbit_testing.hawkbit import Hawkbit
@@ -48,24 +50,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def report(server: Server) -> int:
     """Report on a server; returns the exit code."""
-    if not server.answers():
-        return _sorry(
-            f"{server.url}: no answer of the Management API (/rest/v1) for this user; check URL, user and password"
-        )
-    double = Hawkbit(".".join(map(str, server.version)))
-    name = f"hawkBit {double.version[0]}.{double.version[1]}"
     try:
+        if not server.answers():
+            return _sorry(
+                f"{server.url}: no answer of the Management API (/rest/v1) for this user; "
+                "check URL, user and password"
+            )
         if not server.target_tokens:
             return _sorry(
                 f"{server.url}: targets may not use their tokens; set authentication.targettoken.enabled"
             )
+        # A server that is newer than the double knows is held to the newest that it knows.
+        first, second = min(server.version, Quirks.of(VERSIONS[-1]).version)
+        double = Hawkbit(f"{first}.{second}")
         seen = run(server, begun=lambda what: print(f"… {what}", file=sys.stderr))
     except RefusedError as error:
         return _sorry(f"{server.url}: the Management API refuses what the report needs: {error}")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return _sorry(f"{server.url}: {error or type(error).__name__}")
+    except ValueError as error:
+        return _sorry(f"{server.url}: {error}; give its --version")
     finally:
         server.close()
-    expected = run(double)
-    return tell(name, expected, seen)
+    return tell(f"hawkBit {first}.{second}", run(double), seen)
 
 
 def tell(name: str, expected: Sequence[Cell], seen: Sequence[Cell]) -> int:

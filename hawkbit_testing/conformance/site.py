@@ -73,7 +73,7 @@ class Site:
         return httpx.Client(transport=transport, timeout=60, trust_env=False)
 
     def reconnect(self) -> None:
-        """Go on with new connections: Tomcat confuses headers of one connection that differ in case alone."""
+        """Go on with new connections: on one, 0.3.0M7 takes a header for the last that differs in case alone."""
         self.http.close()
         self.http = self._client()
 
@@ -197,7 +197,7 @@ class Controller:
         url = path if "://" in path else f"{self.base}/{path}" if path else self.base
         headers = self.headers | options.pop("headers", {})
         http = self.site.http
-        http.cookies.clear()  # a controller keeps none, and old servers let a session in that has one
+        http.cookies.clear()  # a controller keeps none; servers up to 0.6 set one
         answer = http.send(http.build_request(method, url, headers=headers, **options), stream=True)
         try:
             answer.read()

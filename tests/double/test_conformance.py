@@ -72,11 +72,21 @@ def test_a_difference_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert report.tell("hawkBit 1.1", expected, expected) == 0
 
 
+def test_a_page_is_no_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers everything with a page of HTML is told as no hawkBit."""
+    monkeypatch.setenv("HAWKBIT_PASSWORD", "x")
+    with Hawkbit() as portal:
+        portal.fault(".*", faults.html(), times=None)
+        assert report.main(["--url", portal.url]) == 2
+    assert "no answer of the Management API" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "password", "words"),
     [
         (["--url", "http://127.0.0.1:9"], "x", "no answer of the Management API"),
         (["--url", "http://127.0.0.1:9"], None, "HAWKBIT_PASSWORD is not set"),
+        (["--url", "http://["], "x", "http://["),
         (["--url", "127.0.0.1"], "x", "no http:// or https:// address"),
         (["--url", "http://127.0.0.1:9", "--version", "2.0"], "x", "'2.0' is none of hawkBit's"),
     ],

@@ -26,6 +26,7 @@ class Scene:
         hawkbit: the server, on its own address.
         proxy: what the daemon sees of it.
         target: the board at the server.
+        token: what the board takes for its target's token.
         keys: of the daemon's configuration, beyond those that every test has.
         location: where the bundle is downloaded to.
         env: further environment of the daemon.
@@ -36,6 +37,7 @@ class Scene:
         self.hawkbit = hawkbit
         self.proxy = proxy
         self.target = hawkbit.target()
+        self.token = self.target.token
         self.keys: dict[str, object] = {"first_poll_within": 0, "retry_wait": 1}
         self.location = board.folder / "download" / "bundle.raucb"
         self.env: dict[str, str] = {}
@@ -62,7 +64,7 @@ class Scene:
             self.board.folder / "config.conf",
             server=self.proxy.host,
             target=self.target.id,
-            token=self.target.token,
+            token=self.token,
             bundle=self.location,
             **self.keys,
         )

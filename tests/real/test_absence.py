@@ -108,15 +108,14 @@ def test_stalled_server_is_given_up_and_asked_again(scene: Scene) -> None:
 def test_revoked_token_is_told_and_forgiven(scene: Scene) -> None:
     """A token that is refused is a sentence in the log with the remedy, 2 with --once, and no end of the action."""
     action = scene.offer(scene.board.bundle("2.0.0"))
-    token = scene.target.token
     scene.target.token = "another"
     scene.keys |= {"once_timeout": 2}
     assert scene.once() == 2
     process = scene.start()
     process.wait_for_log("refuses the credentials.*check the token")
-    assert token not in process.text()
+    assert scene.token not in process.text()
     assert action.outcome() is None
-    scene.target.token = token
+    scene.target.token = scene.token
     action.wait_for_message("reboot pending")
 
 
@@ -124,11 +123,10 @@ def test_token_revoked_before_the_final_holds_it_back(scene: Scene) -> None:
     """Success that can't be told for a refused token is told when the token is right again."""
     action = scene.installed(scene.board.bundle("2.0.0"))
     scene.boot()
-    token = scene.target.token
     scene.target.token = "another"
     process = scene.start()
     process.wait_for_log("refuses the credentials")
-    scene.target.token = token
+    scene.target.token = scene.token
     assert action.wait() == "finished"
     assert finals(action) == ["finished"]
 

@@ -21,7 +21,7 @@ Each row is a cell: an operation of DDI, the state of the controller or its acti
 `?c` marks a link with a revision stamp, a number behind a link the first or second action, `empty` an answer without a body.
 
 The column `0.3` is seen on a real hawkBit 0.3.0M7 in each run of the tests, in every cell.
-The others are what running servers of these versions were seen to do; [the report](testing.md#your-own-server) holds yours to them.
+The others are the double's, written after what running servers of these versions did; no test here runs on them, but [the report](testing.md#your-own-server) holds yours to them.
 
 ## The versions of hawkBit
 
