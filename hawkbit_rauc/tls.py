@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The client certificate's key: in a file, in an encrypted one, or in a token that never lets it out.
 
-Python's ssl module loads keys from files only. A provider of OpenSSL 3 finds a key in a token by a
-file too: pkcs11-provider by one that holds the URI (RFC 7512), tpm2-openssl by a "TSS2 PRIVATE KEY".
+Python's ssl module loads keys from files only, and knows no way to name an engine or a provider. But
+OpenSSL 3 has its providers read files, and pkcs11-provider reads one that holds a PKCS#11 URI (RFC 7512).
 Which providers there are is said by OpenSSL's configuration, which it reads once, when it is loaded.
 """
 
