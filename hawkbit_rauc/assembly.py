@@ -19,6 +19,7 @@ from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.errors import ConfigError
+from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.rauc import Rauc
 from hawkbit_rauc.stream import Streams
@@ -41,6 +42,7 @@ class Adapters:
     world: World
     server: ddi.Hawkbit
     rauc: Rauc
+    hooks: Hooks
     config: Config
 
     def attributes(self) -> Mapping[str, str]:
@@ -82,9 +84,10 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     )
     journal = Journal(state_folder(), server.identity)
     source = _streams(config, server, rauc, downloads) if config.stream_bundle else downloads
-    world = World(server, source, rauc, journal, Board(bus), BootClock(), policy)
+    hooks = Hooks(config.hooks, timeout=config.hook_timeout)
+    world = World(server, source, rauc, journal, Board(bus), BootClock(), hooks, policy)
     try:
-        yield Adapters(world, server, rauc, config)
+        yield Adapters(world, server, rauc, hooks, config)
     finally:
         server.close()
         await bus.close()

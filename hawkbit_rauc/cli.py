@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ from hawkbit_rauc.control import Control
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.errors import ConfigError, LockedError, StateError
+from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import lock
 
 log = logging.getLogger("hawkbit_rauc")
@@ -166,7 +168,7 @@ async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int |
         sleep = world.world.clock.sleep
         bus = Bus()  # of its own: whoever asks is answered while RAUC's is busy
         control = Control(bus, daemon, sleep)
-        daemon.changed = control.changed
+        daemon.changed = partial(_tell, daemon, control, world.hooks)
         beside = [asyncio.ensure_future(task) for task in (control.serve(), _feed_watchdog(sleep))]
         log.info("hawkbit-rauc speaks for %s at %s", config.target_name, config.base_url)
         notify.ready(f"polling {config.origin}")
@@ -181,6 +183,12 @@ async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int |
             for task in beside:
                 task.cancel()
             await bus.close()
+
+
+def _tell(daemon: Daemon, control: Control, hooks: Hooks) -> None:
+    """Tell those who listen on the bus, and the board's own programs, what the daemon does now."""
+    control.changed()
+    hooks.tell_state(daemon.status())
 
 
 def _daemon(world: Adapters, config: Config) -> Daemon:

@@ -34,7 +34,7 @@ from hawkbit_rauc.model import (
     Record,
     Told,
 )
-from hawkbit_rauc.ports import Board, Clock, Downloads, Installer, Journal, Progress, Server, Source
+from hawkbit_rauc.ports import Board, Clock, Downloads, Hooks, Installer, Journal, Progress, Server, Source
 from hawkbit_rauc.rules import Decided, Downloaded, Install, Reboot, Verdict, Wait
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ class World:
     journal: Journal
     board: Board
     clock: Clock
+    hooks: Hooks
     policy: Policy = Policy()
 
 
@@ -159,6 +160,8 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
     if instead and work.fetched == artifact:
         return instead
+    if why := await _asked("before-download", work, world):
+        return Wait(why)
     bundle = await _fetch(artifact, work, world, ahead=instead is not None)
     work.fetched = artifact
     if instead := rules.instead_of_installing(await _read_again(artifact, work, world)):
@@ -173,6 +176,8 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         return Wait(
             "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
         )
+    if why := await _asked("before-installation", work, world):
+        return Wait(why)
     before, alive = work.record, work.alive
     record = evolve(
         rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
@@ -259,6 +264,11 @@ async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -
         raise
 
 
+async def _asked(moment: str, work: Work, world: World) -> str | None:
+    """Ask the board's own programs; why it has to wait, None to go on."""
+    return await world.hooks.ask(moment, {"action": work.offer.action})
+
+
 async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
     """Read what the action asks for after the download, which may have taken hours (DDI)."""
     deployment = await world.server.deployment(work.offer)
@@ -339,6 +349,13 @@ async def reboot(work: Work, world: World) -> None:
     now = world.clock.now()
     recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
     if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
+        return
+    try:
+        why = await _asked("before-reboot", work, world)
+    except DeploymentError as error:
+        why = str(error)  # what is installed stays so: a reboot can only be put off
+    if why:
+        log.info("action %s: the reboot waits: %s", work.offer.action, why)
         return
     work.reboot_at, work.reboot_requests = now, work.reboot_requests + 1
     log.info("action %s: rebooting into the new system", work.offer.action)

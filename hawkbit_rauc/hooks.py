@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc.model import Status
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class Hooks:
     def __init__(self, folder: Path | None, *, timeout: float = 60.0) -> None:
         self._folder = folder
         self._timeout = timeout
-        self._telling: set[asyncio.Task[str | None]] = set()
+        self._state: dict[str, str] = {}
+        self._telling: asyncio.Task[None] | None = None
 
     async def ask(self, moment: str, facts: Mapping[str, str]) -> str | None:
         """Ask all programs of a moment; the first that does not agree decides.
@@ -64,17 +66,29 @@ class Hooks:
                 raise DeploymentError(f"{name} refused (exit code {code}){said}")
         return None
 
-    def tell(self, moment: str, facts: Mapping[str, str]) -> None:
-        """Run the programs of a moment beside everything else, whatever they answer."""
-        if self._programs(moment):
-            task = asyncio.ensure_future(self.ask(moment, facts))
-            self._telling.add(task)
-            task.add_done_callback(self._told)
+    def tell_state(self, status: Status) -> None:
+        """Tell the programs of `state` about a new state, beside everything else; their answer counts for nothing.
 
-    def _told(self, task: asyncio.Task[str | None]) -> None:
-        self._telling.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.warning("%s", error)
+        Args:
+            status: what the daemon does; nobody is told where only its progress or the next poll differ.
+        """
+        facts = {"state": status.state, "action": status.action, "reason": status.reason}
+        if facts == self._state:
+            return
+        self._state = facts
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.ensure_future(self._tell_state())
+
+    async def _tell_state(self) -> None:
+        """Tell one state after the other; of those that pass meanwhile only the last."""
+        told = None
+        while told != self._state:
+            told = self._state
+            try:
+                if why := await self.ask("state", told):
+                    log.info("%s", why)
+            except DeploymentError as error:
+                log.warning("%s", error)
 
     def _programs(self, moment: str) -> list[Path]:
         if self._folder is None:

@@ -21,6 +21,7 @@ from attrs import define, evolve, field
 from hawkbit_rauc import ddi, deployment, logs
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Slot, System
 from hawkbit_testing import Answer, Hawkbit, Request
@@ -198,7 +199,14 @@ class Ground:
         journal = Journal(self.folder, server.identity)
         policy = deployment.Policy(report_installed=True)
         world = deployment.World(
-            Noticed(server, clock), Noticed(downloads, clock), self.rauc, journal, Board(), clock, policy
+            Noticed(server, clock),
+            Noticed(downloads, clock),
+            self.rauc,
+            journal,
+            Board(),
+            clock,
+            Hooks(None),
+            policy,
         )
         daemon = Daemon(
             world,

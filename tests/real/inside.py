@@ -16,6 +16,7 @@ from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.deployment import Policy, Work, World, deploy
 from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Record
 from hawkbit_rauc.rauc import Pulse, Rauc
@@ -90,6 +91,7 @@ class Inside:
                 Journal(self._state, server.identity),
                 machine.Board(bus, self.board.boot_id_file),
                 BootClock(),
+                Hooks(None),
                 Policy(),
             )
             try:

@@ -91,3 +91,25 @@ def test_poll_asks_at_once(scene: Scene) -> None:
     action = scene.offer(scene.board.bundle("2.0.0"))
     assert scene.ask("poll")[0] == 0
     process.wait_for_log(f"action {action.id}: offered")
+
+
+def test_hooks_have_a_say_and_are_told(scene: Scene) -> None:
+    """A board on battery installs later; how things stand is told to a display."""
+    hooks = scene.board.folder / "hooks"
+    for moment, text in (
+        ("before-installation", f'[ -e {hooks}/mains ] || {{ echo "on battery"; exit 75; }}'),
+        ("state", f'echo "$HAWKBIT_RAUC_STATE" >> {hooks}/display'),
+    ):
+        (hooks / moment).mkdir(parents=True)
+        program = hooks / moment / "10-board"
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    scene.keys["hooks"] = hooks
+    action = scene.offer(scene.board.bundle("2.0.0"))
+    assert scene.once() == 0
+    assert any(message.endswith("says later: on battery") for message in action.messages())
+    assert untouched(scene.board)
+    (hooks / "mains").touch()
+    assert scene.once() == 0
+    assert scene.board.slot("B")["installed.count"] == 1
+    assert {"downloading", "waiting", "installing"} <= set((hooks / "display").read_text().split())

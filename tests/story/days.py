@@ -27,6 +27,7 @@ class Days(Life):
         asks: what the deployments say beyond the universe's own, such as `update="skip"`.
         polls: when the server was polled, and `reboots` when a reboot was asked for (it does not come).
         slow_fetch: seconds that each fetch takes before its trouble.
+        later: why hooks say "later", by the moment; `asked` lists the moments.
         moves: whether each fetch brings something before its trouble.
         identifies: whether polls ask for attributes; `confirms`: for a confirmation.
         acts: what happens at a time (seconds since the start).
@@ -41,6 +42,8 @@ class Days(Life):
     answers: list[asyncio.Task] = field(factory=list)
     consents: list[Consent] = field(factory=list)
     automatic: list[bool] = field(factory=list)
+    asked: list[str] = field(factory=list)
+    later: dict[str, str] = field(factory=dict)
     identified: list[dict[str, str]] = field(factory=list)
     slow_fetch: float = 0.0
     moves: bool = False
@@ -111,6 +114,11 @@ class Days(Life):
         self.identified.append(attributes)
         self.identifies = False
 
+    async def ask(self, moment: str, facts) -> str | None:
+        self._meets(moment)
+        self.asked.append(moment)
+        return self.later.get(moment)
+
     async def fetch(self, artifact, progress, *, ahead=False):
         self.fetches.append(self.now() - self.start)
         await asyncio.sleep(self.slow_fetch)
@@ -158,7 +166,7 @@ class Days(Life):
         """Run the daemon for so long; returns what it returned, None where it had to be stopped."""
 
         async def run() -> int | None:
-            world = World(self, self, self, self, self, self, self.universe.policy)
+            world = World(self, self, self, self, self, self, self, self.universe.policy)
             self.daemon = Daemon(
                 world,
                 lambda: {"a": "b"},

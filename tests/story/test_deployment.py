@@ -7,6 +7,7 @@ from universe import IDENTITY
 
 from hawkbit_rauc.deployment import FEEDBACK_GRACE, MAX_ENTRIES, Policy
 from hawkbit_rauc.errors import (
+    DeploymentError,
     DownloadError,
     MismatchError,
     NothingWaitsError,
@@ -306,6 +307,48 @@ def test_automatic_confirmation_is_switched_once(on):
         life.at(HOUR, life.troubles.clear)
         life.live(DAY)
         assert life.automatic == [on]
+
+
+@pytest.mark.parametrize("moment", ["before-download", "before-installation"])
+def test_hook_that_says_later_is_asked_again(moment):
+    """Its words are in the history; what it was asked about happens when it agrees."""
+    with days() as life:
+        life.later[moment] = "hook says later: on battery"
+        life.at(HOUR, life.later.clear)
+        life.live(HOUR - 1)
+        assert life.universe.rauc.installed == []
+        assert bool(life.fetches) is (moment == "before-installation")
+        assert life.told()[-1] == "hook says later: on battery"
+        life.acts.clear()
+        life.later.clear()
+        life.live(HOUR)
+        assert len(life.universe.rauc.installed) == 1
+
+
+@pytest.mark.parametrize("moment", ["before-download", "before-installation"])
+def test_hook_that_refuses_ends_the_action(moment):
+    with days() as life:
+        life.troubles[moment] = DeploymentError("hook refused (exit code 1): no such customer")
+        life.live(HOUR)
+        assert life.final().details == ("hook refused (exit code 1): no such customer",)
+        assert life.universe.rauc.installed == []
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_hook_can_only_put_the_reboot_off(refuses):
+    """What is installed stays; it is asked again until it agrees."""
+    with days(policy=Policy(reboot=True)) as life:
+        if refuses:
+            life.troubles["before-reboot"] = DeploymentError("no")
+        else:
+            life.later["before-reboot"] = "in use"
+        life.live(HOUR)
+        assert life.reboots == []
+        assert life.final() is None
+        life.later.clear()
+        life.troubles.clear()
+        life.live(HOUR)
+        assert len(life.reboots) >= 1
 
 
 def test_nothing_is_installed_while_the_booted_slot_is_not_committed():

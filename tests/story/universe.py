@@ -444,6 +444,12 @@ class Life:
     async def identify(self, attributes) -> None:
         self._alive()
 
+    # Hooks
+
+    async def ask(self, moment: str, facts) -> str | None:
+        self._alive()
+        return None
+
     # Downloads
 
     async def fetch(self, artifact: Artifact, progress, *, ahead: bool = False) -> Source:
@@ -555,7 +561,7 @@ class Life:
         """Run the daemon until this life ends; returns why it did."""
 
         async def live() -> None:
-            world = deployment.World(self, self, self, self, self, self, self.universe.policy)
+            world = deployment.World(self, self, self, self, self, self, self, self.universe.policy)
             daemon = Daemon(world, dict, first_poll_within=60, random=lambda: 0.5)
             task = asyncio.ensure_future(daemon.run())
             done, _ = await asyncio.wait([task], timeout=40 * 86400)
