@@ -105,6 +105,7 @@ def test_a_bundle_that_rauc_streams_lives_the_same_stories(story):
         check(begin(story, "1.13", "grub", streams=True, cuts={at: cut}, lose_journal=lose))
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("version", "loader"), [("1.8", "grub"), ("1.13", "uboot"), ("1.13", "none")])
 @pytest.mark.parametrize("story", ["success", "fallback", "cancel before the reboot"])
 def test_every_second_cut_during_the_recovery_ends_in_the_truth(story, version, loader):
