@@ -153,19 +153,10 @@ async def deploy(work: Work, world: World) -> Verdict:
 
 
 async def _install(deployment: Deployment, nothing_known: bool, work: Work, world: World) -> Verdict:
-    """Fetch the bundle and have RAUC install it, as the next attempt."""
-    work.deployment = None  # what holds it back may change, so it is read anew at the next look
-    if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
-        return wait
-    artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
-    if instead and work.fetched == artifact:
-        return instead
-    if why := await _asked("before-download", work, world):
-        return Wait(why)
-    bundle = await _fetch(artifact, work, world, ahead=instead is not None)
-    work.fetched = artifact
-    if instead := rules.instead_of_installing(await _read_again(artifact, work, world)):
-        return instead
+    """Fetch the bundle and, unless something speaks against it, have RAUC install it as the next attempt."""
+    bundle = await _obtain(deployment, work, world)
+    if isinstance(bundle, Wait | Downloaded):
+        return bundle
     bundle_hash = await world.installer.bundle_hash(bundle)
     system = await world.installer.system()
     if nothing_known and rules.runs_bundle(system, bundle_hash):
@@ -250,6 +241,21 @@ async def conclude(record: Record, world: World) -> None:
 
 
 # ---------------------------------------------------------------- its steps
+
+
+async def _obtain(deployment: Deployment, work: Work, world: World) -> Source | Wait | Downloaded:
+    """Fetch the bundle; what it is that is waited for, or that this was all, where nothing is to be installed now."""
+    work.deployment = None  # what holds it back may change, so it is read anew at the next look
+    if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
+        return wait
+    artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
+    if instead and work.fetched == artifact:
+        return instead
+    if why := await _asked("before-download", work, world):
+        return Wait(why)
+    bundle = await _fetch(artifact, work, world, ahead=instead is not None)
+    work.fetched = artifact
+    return rules.instead_of_installing(await _read_again(artifact, work, world)) or bundle
 
 
 async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -> Source:
