@@ -249,17 +249,18 @@ async def _obtain(deployment: Deployment, work: Work, world: World) -> Source | 
     if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
         return wait
     artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
-    if instead and work.fetched == artifact:
+    if work.fetched != artifact:
+        if why := await _asked("before-download", work, world):
+            return Wait(why)
+        log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
+    elif instead:
         return instead
-    if why := await _asked("before-download", work, world):
-        return Wait(why)
     bundle = await _fetch(artifact, work, world, ahead=instead is not None)
     work.fetched = artifact
     return rules.instead_of_installing(await _read_again(artifact, work, world)) or bundle
 
 
 async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -> Source:
-    log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     try:
         return await world.downloads.fetch(artifact, _progress("downloading", work, world), ahead=ahead)
     except MismatchError as error:
