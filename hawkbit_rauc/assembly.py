@@ -18,7 +18,7 @@ from hawkbit_rauc.config import Config
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.download import Downloads
-from hawkbit_rauc.errors import ConfigError
+from hawkbit_rauc.errors import ConfigError, PassingError
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.rauc import Rauc
@@ -45,9 +45,13 @@ class Adapters:
     hooks: Hooks
     config: Config
 
-    def attributes(self) -> Mapping[str, str]:
-        """What the server is told about the controller, made fit for it."""
-        fit, changed = attributes.fit(self.config.attributes)
+    async def attributes(self) -> Mapping[str, str]:
+        """What the server is told about the controller, made fit for it; without RAUC's facts where it is away."""
+        facts: dict[str, str] = {}
+        if self.config.rauc_attributes:
+            with contextlib.suppress(PassingError):
+                facts = attributes.facts(await self.rauc.system())
+        fit, changed = attributes.fit({**self.config.attributes, **facts})
         for sentence in changed:
             log.warning("%s", sentence)
         return fit or {"client": "hawkbit-rauc"}

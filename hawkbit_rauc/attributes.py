@@ -11,6 +11,8 @@ import string
 import unicodedata
 from collections.abc import Mapping
 
+from hawkbit_rauc.model import System
+
 #: hawkBit's limits: characters of a key or a value, attributes of a controller.
 LONGEST = 128
 MOST = 100
@@ -20,6 +22,26 @@ _ALLOWED = frozenset(string.ascii_letters + string.digits + string.whitespace + 
     "`",
 }
 _INSTEAD = {"~": "-", "`": "'"}
+
+
+def facts(system: System) -> dict[str, str]:
+    """Say what RAUC knows of the board, as attributes (docs/configuration.md lists them).
+
+    Args:
+        system: where the board stands.
+
+    Returns:
+        Those that RAUC can tell.
+    """
+    booted = system.booted
+    told = {
+        "rauc_compatible": system.compatible,
+        "rauc_booted_slot": (booted.bootname or booted.name) if booted else None,
+        "rauc_boot_status": booted.boot_status if booted else None,
+        "rauc_bundle_version": booted.bundle_version if booted else None,
+        "rauc_bundle_hash": booted.bundle_hash if booted else None,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def fit(attributes: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

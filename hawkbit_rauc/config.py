@@ -89,6 +89,7 @@ class Config:
     commit_witness: str | None = None
     post_update_reboot: bool = False
     log_level: int = logging.INFO
+    rauc_attributes: bool = True
     attributes: Mapping[str, str] = field(factory=dict)
     warnings: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
@@ -260,6 +261,7 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         commit_witness=settings.unit("commit_witness"),
         post_update_reboot=settings.boolean("post_update_reboot", default=False),
         log_level=settings.log_level(),
+        rauc_attributes=settings.boolean("rauc_attributes", default=True),
         attributes=settings.attributes(),
         warnings=settings.unknown(),
     )

@@ -54,7 +54,7 @@ class Daemon:
     def __init__(
         self,
         world: World,
-        attributes: Callable[[], Mapping[str, str]],
+        attributes: Callable[[], Awaitable[Mapping[str, str]]],
         *,
         first_poll_within: float,
         random: Callable[[], float],
@@ -74,6 +74,9 @@ class Daemon:
         self._downloaded: Offer | None = None
         self._waiting: Offer | None = None
         self._automatic = False
+        self._identified: Mapping[str, str] | None = None
+        self._look = True
+        self._unfit = ""
         self._task: asyncio.Task[None] | None = None
         self._since = 0.0
         self._alive = world.clock.now()
@@ -217,8 +220,7 @@ class Daemon:
                 # No action of an earlier life is open, so from now on the journal knows all.
                 self._world.journal.write(Record(action="", told=True))
             deployment.tidy(record, self._world)
-        if poll.identify:
-            await self._world.server.identify(self._attributes())
+        await self._identify(asked=poll.identify)
         if poll.cancel:
             await self._cancel(poll.cancel)
         await self._confirm(poll)
@@ -236,6 +238,25 @@ class Daemon:
                 await deployment.report(self._work, self._world)
         else:
             self._alive = self._world.clock.now()
+
+    async def _identify(self, *, asked: bool) -> None:
+        """Tell the attributes when the server asks; after a start and an ended action, where they have changed.
+
+        A server that does not take them gets in the way of nothing else.
+        """
+        if not (asked or self._look):
+            return
+        attributes = await self._attributes()
+        try:
+            if asked or attributes != self._identified:
+                await self._world.server.identify(attributes)
+        except PassingError as error:
+            self._world.server.forget()
+            if str(error) != self._unfit:
+                self._unfit = str(error)
+                log.warning("%s", error)
+            return
+        self._identified, self._look, self._unfit = attributes, False, ""
 
     async def _confirm(self, poll: Poll) -> None:
         """Answer what waits for consent, once for each offer."""
@@ -342,6 +363,7 @@ class Daemon:
     def _note_end(self, action: str, *, success: bool) -> None:
         self._failed = self._failed or not success
         self._last = self._world.journal.read()
+        self._look = True
         self._end(action, SOON)
 
     def _end(self, action: str, pause: float) -> None:

@@ -29,7 +29,7 @@ KEYS = (
     *("connect_timeout", "timeout", "retry_wait", "first_poll_within", "once_timeout", "give_up_after"),
     *("hooks", "hook_timeout", "soft", "keep_downloaded", "confirmation", "auto_confirmation"),
     *("report_success", "commit_witness", "post_update_reboot", "post_update_close"),
-    *("log_level", "mac_address"),
+    *("log_level", "rauc_attributes", "mac_address"),
 )
 
 #: GLib's words (and rauc-hawkbit's) for logging's levels; nothing of ours lies between info and message.

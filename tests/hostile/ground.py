@@ -115,6 +115,11 @@ class Noticed:
         return call
 
 
+async def attributes() -> dict[str, str]:
+    """What the board tells of itself."""
+    return {"product": "board"}
+
+
 @define
 class Board:
     __test__ = False
@@ -210,7 +215,7 @@ class Ground:
         )
         daemon = Daemon(
             world,
-            lambda: {"product": "board"},
+            attributes,
             first_poll_within=0,
             random=lambda: 0.5,
             once_timeout=ONCE_TIMEOUT,

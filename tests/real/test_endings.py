@@ -224,6 +224,11 @@ def test_once_tells_by_its_exit_code_how_it_went(scene: Scene, story: str) -> No
 
 
 def test_attributes_are_told(scene: Scene) -> None:
-    """The server has the attributes of [device] after the first poll."""
+    """The server has the attributes of [device], and what RAUC knows, after the first poll."""
     assert scene.once() == 0
-    assert wait_until(lambda: scene.target.attributes, "attributes") == {"product": "rig"}
+    assert wait_until(lambda: scene.target.attributes, "attributes") == {
+        "product": "rig",
+        "rauc_compatible": scene.board.compatible,
+        "rauc_booted_slot": "A",
+        "rauc_boot_status": "good",
+    }

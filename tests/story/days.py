@@ -42,6 +42,7 @@ class Days(Life):
     answers: list[asyncio.Task] = field(factory=list)
     consents: list[Consent] = field(factory=list)
     automatic: list[bool] = field(factory=list)
+    facts: dict[str, str] = field(factory=dict)
     asked: list[str] = field(factory=list)
     later: dict[str, str] = field(factory=dict)
     identified: list[dict[str, str]] = field(factory=list)
@@ -109,6 +110,9 @@ class Days(Life):
         self.answers.append(task)
         return task
 
+    async def attributes(self) -> dict[str, str]:
+        return {"a": "b", **self.facts}
+
     async def identify(self, attributes) -> None:
         self._meets("identify")
         self.identified.append(attributes)
@@ -169,7 +173,7 @@ class Days(Life):
             world = World(self, self, self, self, self, self, self, self.universe.policy)
             self.daemon = Daemon(
                 world,
-                lambda: {"a": "b"},
+                self.attributes,
                 **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
             )
             loop = asyncio.get_running_loop()

@@ -9,7 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.attributes import fit
+from hawkbit_rauc.attributes import facts, fit
+from hawkbit_rauc.model import Slot, System
+
+
+def test_facts_are_those_of_the_booted_slot():
+    """Not of the other slot, whatever was installed there."""
+    running = Slot("rootfs.0", "A", state="booted", boot_status="good", bundle_version="1", bundle_hash="ab")
+    other = Slot("rootfs.1", "B", boot_status="bad", bundle_version="2", bundle_hash="cd")
+    assert facts(System((other, running), compatible="board")) == {
+        "rauc_compatible": "board",
+        "rauc_booted_slot": "A",
+        "rauc_boot_status": "good",
+        "rauc_bundle_version": "1",
+        "rauc_bundle_hash": "ab",
+    }
+
+
+def test_what_rauc_cannot_tell_is_left_out():
+    """A recovery system, an old RAUC, a slot that the boot loader has no name for."""
+    assert facts(System()) == {}
+    assert facts(System((Slot("rootfs.0", state="booted"),))) == {"rauc_booted_slot": "rootfs.0"}
 
 
 def test_fit_attributes_stay_as_they_are():
