@@ -441,6 +441,9 @@ class Life:
             raise ServerError("the answer was lost")
         return told
 
+    async def attributes(self) -> dict[str, str]:
+        return {}
+
     async def identify(self, attributes) -> None:
         self._alive()
 
@@ -562,7 +565,7 @@ class Life:
 
         async def live() -> None:
             world = deployment.World(self, self, self, self, self, self, self, self.universe.policy)
-            daemon = Daemon(world, dict, first_poll_within=60, random=lambda: 0.5)
+            daemon = Daemon(world, self.attributes, first_poll_within=60, random=lambda: 0.5)
             task = asyncio.ensure_future(daemon.run())
             done, _ = await asyncio.wait([task], timeout=40 * 86400)
             if not done:
