@@ -64,7 +64,7 @@ def somebody_installs(board: Board, bundle: Bundle, point: str = "pre-install") 
 def test_success_writes_the_other_slot_and_tells_progress_up_to_100(
     new_board: NewBoard, version: str
 ) -> None:
-    """After install() returns, B holds the bundle and is primary; progress rose from 0 to 100."""
+    """After install() returns, B holds the bundle and is primary; progress rose to 100."""
     board = new_board(rauc=version)
     bundle = board.bundle()
     seen: list[tuple[int, int]] = []
@@ -74,7 +74,6 @@ def test_success_writes_the_other_slot_and_tells_progress_up_to_100(
     )
     assert board.contains("B", bundle)
     assert board.primary() == "B"
-    assert seen[0] == (0, 100)
     assert seen[-1] == (100, 100)
     assert seen == sorted(set(seen)), "progress never goes back and repeats nothing"
 
