@@ -14,6 +14,7 @@ from attrs import frozen
 from hawkbit_rauc import attributes, ddi, tls
 from hawkbit_rauc.board import Board, unit_witness
 from hawkbit_rauc.clock import BootClock
+from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.config import Config
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.deployment import Policy, World
@@ -43,6 +44,7 @@ class Adapters:
     server: ddi.Hawkbit
     rauc: Rauc
     hooks: Hooks
+    commit: Commit | None
     config: Config
 
     async def attributes(self) -> Mapping[str, str]:
@@ -67,7 +69,12 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     """
     bus = Bus()
     server = connect(config, once_timeout)
-    witness = unit_witness(bus, config.commit_witness) if config.commit_witness else None
+    commit: Commit | None = None
+
+    async def own_mark() -> bool | None:
+        return commit.vouched if commit else None
+
+    witness = unit_witness(bus, config.commit_witness) if config.commit_witness else own_mark
     rauc = Rauc(bus, witness=witness)
     downloads = Downloads(
         config.bundle_download_location,
@@ -79,7 +86,7 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     )
     policy = Policy(
         report_installed=config.report_success == "installed",
-        reboot=config.post_update_reboot,
+        reboot=config.reboot is not None,
         ask=config.soft == "ask",
         confirmation=config.confirmation,
         auto_confirmation={"on": True, "off": False}.get(config.auto_confirmation),
@@ -89,12 +96,19 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     journal = Journal(state_folder(), server.identity)
     source = _streams(config, server, rauc, downloads) if config.stream_bundle else downloads
     hooks = Hooks(config.hooks, timeout=config.hook_timeout)
-    world = World(server, source, rauc, journal, Board(bus), BootClock(), hooks, policy)
+    world = World(server, source, rauc, journal, _board(config, bus), BootClock(), hooks, policy)
+    if config.mark_good == "own":
+        commit = Commit(world, config.commit_timeout)
     try:
-        yield Adapters(world, server, rauc, hooks, config)
+        yield Adapters(world, server, rauc, hooks, commit, config)
     finally:
         server.close()
         await bus.close()
+
+
+def _board(config: Config, bus: Bus) -> Board:
+    command = config.reboot if isinstance(config.reboot, tuple) else None
+    return Board(bus, logind=False, command=command) if command else Board(bus)
 
 
 def _streams(config: Config, server: ddi.Hawkbit, rauc: Rauc, downloads: Downloads) -> Streams:

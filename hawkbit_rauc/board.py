@@ -42,7 +42,8 @@ class Board:
     Args:
         bus: the bus that logind is on.
         boot_id_file: where the kernel's id of this boot is read.
-        command: what to run where logind is not there.
+        logind: whether logind is asked first.
+        command: what to run where logind is not asked, or not there.
         timeout: seconds for each of the two ways.
     """
 
@@ -51,11 +52,13 @@ class Board:
         bus: Bus,
         boot_id_file: Path = BOOT_ID,
         *,
+        logind: bool = True,
         command: Sequence[str] = SYSTEMCTL,
         timeout: float = 25.0,
     ) -> None:
         self._bus = bus
         self._boot_id_file = boot_id_file
+        self._logind = logind
         self._command = tuple(command)
         self._timeout = timeout
 
@@ -65,13 +68,16 @@ class Board:
         return self._boot_id_file.read_text().strip()
 
     async def reboot(self) -> None:
-        """Ask logind for an orderly reboot, else systemctl; returns when it was accepted.
+        """Ask logind for an orderly reboot, else run the command; returns when it was accepted.
 
         Never the system call itself: services and file systems are to end in order.
 
         Raises:
-            PassingError: if both refused.
+            PassingError: if all refused.
         """
+        if not self._logind:
+            await self._run()
+            return
         try:
             await self._bus.call(LOGIND, "Reboot", "b", False, within=self._timeout)  # no question to anybody
         except PassingError as refusal:

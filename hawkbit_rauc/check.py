@@ -145,11 +145,12 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
     _slots(system, report)
     if world.config.stream_bundle:
         _streaming(found, world.config, report)
-    if system.boot_loader in _COUNTING_LOADERS and not world.config.commit_witness:
+    config = world.config
+    if system.boot_loader in _COUNTING_LOADERS and not config.commit_witness and config.mark_good != "own":
         report.note(
             "commit",
             f"{system.boot_loader} calls a slot good while attempts are left; "
-            "name the unit that marks it good as commit_witness",
+            "name the unit that marks it good as commit_witness, or set mark_good = own",
         )
     return system
 

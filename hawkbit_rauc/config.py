@@ -24,6 +24,7 @@ from hawkbit_rauc.settings import Settings
 DEFAULT_PATHS = (Path("/etc/hawkbit-rauc/config.conf"), Path("/etc/rauc-hawkbit-updater/config.conf"))
 
 _DAY = 86400
+_WEEK = 7 * _DAY
 _LARGEST_FILE = 1 << 20
 
 
@@ -42,9 +43,10 @@ class Config:
         bundle_download_location: absolute path of the bundle's file.
         download_origins: further origins, written as `origin`, that may get credentials.
         connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after,
-            keep_downloaded: seconds; all but first_poll_within are above 0.
+            keep_downloaded, commit_timeout: seconds; all but first_poll_within are above 0.
         low_speed_time: seconds below low_speed_rate (bytes a second) that end a download; 0: never.
         download_speed_limit: bytes a second, 0 without limit.
+        reboot: "logind", a command with its arguments, or None where somebody else reboots.
         log_level: a level of `logging`.
         attributes: the controller's attributes as written; `attributes.fit` makes them fit for DDI.
         warnings: one sentence for each unknown key or section: `run` goes on, `check` fails.
@@ -87,7 +89,9 @@ class Config:
     auto_confirmation: str = "leave"
     report_success: str = "booted"
     commit_witness: str | None = None
-    post_update_reboot: bool = False
+    mark_good: str = "observe"
+    commit_timeout: int = 1800
+    reboot: str | tuple[str, ...] | None = None
     log_level: int = logging.INFO
     rauc_attributes: bool = True
     attributes: Mapping[str, str] = field(factory=dict)
@@ -259,13 +263,17 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         auto_confirmation=settings.choice("auto_confirmation", ("leave", "on", "off")),
         report_success=settings.choice("report_success", ("booted", "installed")),
         commit_witness=settings.unit("commit_witness"),
-        post_update_reboot=settings.boolean("post_update_reboot", default=False),
+        mark_good=settings.choice("mark_good", ("observe", "own")),
+        commit_timeout=settings.number("commit_timeout", 1800, low=1, high=_WEEK),
+        reboot=settings.reboot("reboot", "post_update_reboot"),
         log_level=settings.log_level(),
         rauc_attributes=settings.boolean("rauc_attributes", default=True),
         attributes=settings.attributes(),
         warnings=settings.unknown(),
     )
     _check_tls(config, settings, disk)
+    if config.mark_good == "own" and config.commit_witness:
+        settings.mistake("commit_witness", "is of no use with mark_good = own; remove one of them")
     if settings.mistakes:
         raise ConfigError(list(dict.fromkeys(settings.mistakes)))
     return evolve(config, advice=tuple(dict.fromkeys(settings.advice)))

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from hawkbit_rauc import cancelation, confirmation, deployment, retry, rules
+from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.deployment import Stage, Work, World
 from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Consent, Offer, Poll, Record, Status
@@ -43,6 +44,7 @@ class Daemon:
         attributes: gives what the server is told about the controller (DDI configData).
         first_poll_within: seconds; the first poll comes at random within them, so that a mass
             power-up does not stampede.
+        commit: marks the booted slot good by ourselves; None where somebody else does.
         random: gives a number from 0 to 1.
         retry_wait: the longest pause between two tries, seconds; shorter where the poll interval is.
         once_timeout: seconds without any success after which `run(once=True)` gives up.
@@ -58,11 +60,13 @@ class Daemon:
         *,
         first_poll_within: float,
         random: Callable[[], float],
+        commit: Commit | None = None,
         retry_wait: float = 300.0,
         once_timeout: float = 30.0,
     ) -> None:
         self._world = world
         self._attributes = attributes
+        self._commit = commit
         self._first_poll_within = first_poll_within
         self._random = random
         self._retry_wait = retry_wait
@@ -77,6 +81,7 @@ class Daemon:
         self._identified: Mapping[str, str] | None = None
         self._look = True
         self._unfit = ""
+        self._uncommitted = ""
         self._task: asyncio.Task[None] | None = None
         self._since = 0.0
         self._alive = world.clock.now()
@@ -187,26 +192,39 @@ class Daemon:
 
     async def _round(self) -> None:
         """One poll, and all that it asks for."""
-        await self._reboot_if_left()
+        await self._look_at_boot(answered=False)
         poll = await self._world.server.poll()
         if self._away:
             log.info("the server answers again")
             self._away = ""
         self._interval = poll.interval or self._interval
+        await self._look_at_boot(answered=True)
         try:
             await self._act(poll)
         except PassingError:
             self._world.server.forget()
             raise
 
-    async def _reboot_if_left(self) -> None:
-        record = self._world.journal.read()
-        if self._busy or record is None or not deployment.unbooted(record, self._world):
+    async def _look_at_boot(self, *, answered: bool) -> None:
+        """Commit this boot or leave it, where that is ours to do; reboot where a reboot is due."""
+        try:
+            why = await self._commit.look(answered=answered) if self._commit else ""
+        except PassingError as error:
+            why = str(error)
+        if why and why != self._uncommitted:
+            log.warning("this boot is not committed yet: %s", why)
+        self._uncommitted = why or self._uncommitted
+        await self._reboot_if_due()
+
+    async def _reboot_if_due(self) -> None:
+        record = self._world.journal.read() or Record("")
+        back = self._commit is not None and self._commit.gave_up != ""
+        if self._busy or not (back or deployment.unbooted(record, self._world)):
             return
         if self._unbooted is None or self._unbooted.record.action != record.action:
             self._unbooted = Work(Offer(record.action, ""), record)
         try:
-            await deployment.reboot(self._unbooted, self._world)
+            await deployment.reboot(self._unbooted, self._world, into="old" if back else "new")
         except PassingError as error:
             log.warning("%s", error)
 

@@ -343,20 +343,22 @@ def unbooted(record: Record, world: World) -> bool:
     return succeeded and record.completed and record.boot_id == world.board.boot_id
 
 
-async def reboot(work: Work, world: World) -> None:
+async def reboot(work: Work, world: World, *, into: str = "new") -> None:
     """Ask for the reboot where the configuration wants it; once more where it did not happen.
 
     Args:
         work: the action.
         world: what it takes.
+        into: which system comes up then, "new" or "old".
 
     Raises:
-        PassingError: the request was not accepted.
+        PassingError: the request was not accepted, or RAUC installs something, which is not to be cut off.
     """
     now = world.clock.now()
     recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
     if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
         return
+    await world.installer.system()  # says so where RAUC is busy
     try:
         why = await _asked("before-reboot", work, world)
     except DeploymentError as error:
@@ -365,7 +367,7 @@ async def reboot(work: Work, world: World) -> None:
         log.info("action %s: the reboot waits: %s", work.offer.action, why)
         return
     work.reboot_at, work.reboot_requests = now, work.reboot_requests + 1
-    log.info("action %s: rebooting into the new system", work.offer.action)
+    log.info("action %s: rebooting into the %s system", work.offer.action, into)
     await world.board.reboot()
 
 

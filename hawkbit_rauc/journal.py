@@ -178,6 +178,8 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "trying": _plain(float),
     "consented": _FLAG,
     "kept": _FLAG,
+    "committed": _FLAG,
+    "gave_up": _TEXT,
     "undoing": _FLAG,
     "outcome": _outcome,
     "told": _FLAG,

@@ -355,6 +355,8 @@ class Record:
         trying: seconds of passing troubles in which nothing moved.
         consented: somebody on the board agreed to what the server does not force.
         kept: the action was to download only; its bundle stays for the action that installs it.
+        committed: the new system was found healthy and is, or is about to be, marked good by ourselves.
+        gave_up: why its trial was given up by ourselves.
         undoing: a cancelation was accepted after the installation and is being carried out.
         outcome: decided, to be told.
         told: the server has it, or does not want it.
@@ -376,6 +378,8 @@ class Record:
     trying: float = 0.0
     consented: bool = False
     kept: bool = False
+    committed: bool = False
+    gave_up: str | None = None
     undoing: bool = False
     outcome: Outcome | None = None
     told: bool = False

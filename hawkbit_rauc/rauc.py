@@ -85,7 +85,7 @@ class Rauc:
 
     Args:
         bus: the bus that RAUC is on.
-        witness: asks whether this boot is vouched for, None where nothing is configured.
+        witness: asks whether this boot is vouched for; None, also as its answer, leaves that to the boot loader.
         system_conf: where RAUC's configuration may be.
         pulse: when a silent RAUC is given up.
     """
@@ -94,7 +94,7 @@ class Rauc:
         self,
         bus: Bus,
         *,
-        witness: Callable[[], Awaitable[bool]] | None = None,
+        witness: Callable[[], Awaitable[bool | None]] | None = None,
         system_conf: Iterable[Path] = SYSTEM_CONF,
         pulse: Pulse | None = None,
     ) -> None:

@@ -198,6 +198,8 @@ def begin(record: Record, system: System, boot_id: str, identity: Identity) -> R
         completed=False,
         image_sha256=None,
         reboots=0,
+        committed=False,
+        gave_up=None,
     )
 
 
@@ -242,6 +244,30 @@ def judge(record: Record, system: System, boot_id: str) -> Verdict:
     if _new_system_runs(record, system, booted):
         return _in_new(record, system, booted)
     return _in_old(record, system, booted, boot_id)
+
+
+def on_trial(record: Record | None, system: System, boot_id: str, *, told_early: bool) -> bool:
+    """Whether the booted system still has to prove itself (`mark_good = own`).
+
+    Args:
+        record: what is known of the last action; None where the journal was lost, or is not seen by a new system.
+        system: what RAUC says now.
+        boot_id: of the running boot.
+        told_early: whether success is told at the installation, so that it says nothing of the boot.
+    """
+    if record is None:
+        return system.stores_status
+    told_success = record.told and record.outcome is not None and record.outcome.success
+    if record.committed or (told_success and not told_early):
+        return False
+    verdict = judge(evolve(record, outcome=None), evolve(system, witnessed=False), boot_id)
+    return isinstance(verdict, Wait) and verdict.trial
+
+
+def way_back(system: System) -> bool:
+    """Whether there is another slot that the boot loader calls good."""
+    booted = system.booted
+    return any(slot.boot_status == "good" and slot != booted for slot in _bootable(system.slots))
 
 
 def _new_system_runs(record: Record, system: System, booted: Slot) -> bool:
@@ -302,9 +328,8 @@ def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdi
             if record.reboots >= MAX_REBOOTS:
                 return _failure(f"slot {target.name} is primary but was never booted", _states(system))
             return Reboot(f"slot {target.name} is primary but was not booted yet")
-    return _failure(
-        f"fell back to slot {booted.name}: the new system did not come up", _states(system)
-    )  # row 9
+    why = record.gave_up or "the new system did not come up"
+    return _failure(f"fell back to slot {booted.name}: {why}", _states(system))  # row 9
 
 
 def _again(record: Record) -> Verdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult
@@ -28,7 +29,8 @@ KEYS = (
     *("send_download_authentication", "download_origins"),
     *("connect_timeout", "timeout", "retry_wait", "first_poll_within", "once_timeout", "give_up_after"),
     *("hooks", "hook_timeout", "soft", "keep_downloaded", "confirmation", "auto_confirmation"),
-    *("report_success", "commit_witness", "post_update_reboot", "post_update_close"),
+    *("report_success", "commit_witness", "mark_good", "commit_timeout"),
+    *("reboot", "post_update_reboot", "post_update_close"),
     *("log_level", "rauc_attributes", "mac_address"),
 )
 
@@ -123,6 +125,22 @@ class Settings:
         if word not in LOG_LEVELS:
             self.advise("log_level", f"is none of {', '.join(LOG_LEVELS)}; message is used instead")
         return LOG_LEVELS.get(word, logging.INFO)
+
+    def reboot(self, key: str, older: str) -> str | tuple[str, ...] | None:
+        """Return "logind", a command with its arguments, or None for no reboot; an older key only says whether."""
+        wanted = self.boolean(older, default=False)
+        value = self.text(key) or ("logind" if wanted else "none")
+        if older in self._client and wanted is (value == "none"):
+            self.mistake(older, f"contradicts {key}; remove one of them")
+        if value in {"none", "logind"}:
+            return None if value == "none" else value
+        try:
+            command = tuple(shlex.split(value))
+        except ValueError:
+            command = ("",)
+        if not command[0].startswith("/"):
+            self.mistake(key, "is neither none, logind nor a command; begin a command with the / of its path")
+        return command
 
     def unit(self, key: str) -> str | None:
         """Return the name of a systemd unit."""

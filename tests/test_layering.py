@@ -19,7 +19,7 @@ ROWS = (
     {"check", "remote"},
     {"assembly"},
     {"daemon"},
-    {"cancelation", "confirmation"},
+    {"cancelation", "commit", "confirmation"},
     {"deployment"},
     {
         *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
@@ -33,7 +33,7 @@ ROWS = (
 )
 
 #: The story, and all that it may import: it reaches the world through its ports alone.
-STORY = {"daemon", "cancelation", "confirmation", "deployment"}
+STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment"}
 STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.

@@ -42,6 +42,13 @@ def test_systemctl_is_run_where_logind_is_silent(bus: Bus, tmp_path: Path) -> No
     assert (tmp_path / "run").exists()
 
 
+def test_a_configured_command_is_all_that_is_asked(board: RigBoard, tmp_path: Path) -> None:
+    """Where the configuration names a command, logind is left alone."""
+    on_bus(board.bus, lambda bus: Board(bus, logind=False, command=systemctl(tmp_path / "run")).reboot())
+    assert (tmp_path / "run").exists()
+    assert board.login.calls == []
+
+
 def test_both_refusals_are_told(bus: Bus, tmp_path: Path) -> None:
     """Where neither accepts, one sentence has both reasons."""
     command = systemctl(tmp_path / "run", code=1)

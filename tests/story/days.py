@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from attrs import define, evolve, field
 from universe import Life, Universe, VirtualLoop
 
+from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.errors import HawkbitRaucError
@@ -121,7 +122,7 @@ class Days(Life):
     async def ask(self, moment: str, facts) -> str | None:
         self._meets(moment)
         self.asked.append(moment)
-        return self.later.get(moment)
+        return self.later.get(moment) or await super().ask(moment, facts)
 
     async def fetch(self, artifact, progress, *, ahead=False):
         self.fetches.append(self.now() - self.start)
@@ -171,9 +172,11 @@ class Days(Life):
 
         async def run() -> int | None:
             world = World(self, self, self, self, self, self, self, self.universe.policy)
+            self.commit = Commit(world) if self.universe.commits else None
             self.daemon = Daemon(
                 world,
                 self.attributes,
+                commit=self.commit,
                 **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
             )
             loop = asyncio.get_running_loop()

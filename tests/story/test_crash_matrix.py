@@ -24,6 +24,8 @@ STORIES = (
     "cancel before the reboot",
     "two in a row",
 )
+#: Stories in which the program itself marks the new system good, or bad.
+OWN_STORIES = ("own commit", "own commit, unhealthy")
 BOARDS = [(version, loader) for version in ("1.8", "1.13") for loader in ("grub", "uboot", "none")]
 
 
@@ -32,6 +34,9 @@ def begin(story: str, version: str, loader: str, **settings) -> Universe:
     universe = Universe(rauc=Rauc(version=version, loader=loader), **settings)
     hawkbit = universe.hawkbit
     action = hawkbit.assign("v2")
+    universe.commits = story in OWN_STORIES
+    if story == "own commit, unhealthy":
+        universe.unhealthy.add("v2")
     if story == "fallback":
         universe.rauc.broken.add("v2")
     if story == "refused":
@@ -91,6 +96,16 @@ def test_every_single_cut_ends_in_the_truth(story, version, loader):
     uncut = begin(story, version, loader)
     check(uncut)
     assert uncut.effects >= 4
+    for at, cut, lose in itertools.product(range(1, uncut.effects + 1), (Cut, PowerCut), (False, True)):
+        check(begin(story, version, loader, cuts={at: cut}, lose_journal=lose))
+
+
+@pytest.mark.parametrize(("version", "loader"), [("1.8", "grub"), ("1.13", "grub"), ("1.13", "uboot")])
+@pytest.mark.parametrize("story", OWN_STORIES)
+def test_own_commits_end_in_the_truth_at_every_cut(story, version, loader):
+    """A new system that is not healthy is left again, and no cut turns that into a success."""
+    uncut = begin(story, version, loader)
+    check(uncut)
     for at, cut, lose in itertools.product(range(1, uncut.effects + 1), (Cut, PowerCut), (False, True)):
         check(begin(story, version, loader, cuts={at: cut}, lose_journal=lose))
 

@@ -14,6 +14,7 @@ from hawkbit_rauc.errors import (
     CredentialsError,
     MismatchError,
     OfferGoneError,
+    RaucBusyError,
     RaucError,
     ServerError,
     StateError,
@@ -312,6 +313,18 @@ def test_a_reboot_that_is_refused_does_not_stop_the_polls():
         life.live(HOUR)
         assert len(life.reboots) == MAX_REBOOT_REQUESTS
         assert len(life.polls) > 12
+
+
+def test_no_reboot_cuts_an_installation_off():
+    """Somebody else's too: the reboot that is due waits for RAUC."""
+    with days(policy=INSTALLED) as life:
+        life.universe.script["told closed: installed (told before the reb"] = [
+            lambda: life.troubles.update(system=RaucBusyError("RAUC is busy: installing"))
+        ]
+        life.at(HOUR, life.troubles.clear)
+        life.live(2 * HOUR)
+        assert life.final()
+        assert min(life.reboots) >= HOUR
 
 
 def test_without_slots_the_success_is_told_and_the_reboot_follows():

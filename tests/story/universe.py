@@ -19,8 +19,10 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from hawkbit_rauc import deployment
+from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.errors import (
+    DeploymentError,
     DownloadError,
     InstallationError,
     OfferGoneError,
@@ -322,6 +324,8 @@ class Universe:
     lost_answers: int = 0  # every n-th answer of the server is lost, 0 never
     rauc_dies_at: str = ""  # a step of the installation, once
     streams: bool = False  # RAUC fetches the bundle by itself
+    commits: bool = False  # the program marks the boots good by itself
+    unhealthy: set[str] = field(factory=set)  # bundles whose system comes up, and does not do its work
 
     def boot(self) -> None:
         self.rauc.boot()
@@ -330,7 +334,7 @@ class Universe:
 
     def settle(self) -> None:
         """Whatever the board does by itself as time goes by."""
-        if not self.marked and self.now - self.booted_at > self.mark_good_after:
+        if not self.commits and not self.marked and self.now - self.booted_at > self.mark_good_after:
             self.rauc.mark("good", self.rauc.booted)
             self.marked = True
 
@@ -372,6 +376,7 @@ class Life:
     dead: BaseException | None = None
     quiet_polls: int = 0
     identity: Identity = IDENTITY
+    commit: Commit | None = None
 
     def _alive(self) -> None:
         self.universe.now = asyncio.get_running_loop().time()
@@ -451,6 +456,11 @@ class Life:
 
     async def ask(self, moment: str, facts) -> str | None:
         self._alive()
+        if (
+            moment == "health"
+            and self.universe.rauc.content[self.universe.rauc.booted] in self.universe.unhealthy
+        ):
+            raise DeploymentError("hook health/10-work refused (exit code 1): the motor does not turn")
         return None
 
     # Downloads
@@ -492,7 +502,7 @@ class Life:
             if rauc.busy_calls % 3:
                 raise RaucBusyError("RAUC is busy")
             rauc.finish()
-        return rauc.system()
+        return evolve(rauc.system(), witnessed=self.commit.vouched if self.commit else None)
 
     async def bundle_hash(self, bundle: Source) -> str | None:
         self._alive()
@@ -565,7 +575,10 @@ class Life:
 
         async def live() -> None:
             world = deployment.World(self, self, self, self, self, self, self, self.universe.policy)
-            daemon = Daemon(world, self.attributes, first_poll_within=60, random=lambda: 0.5)
+            self.commit = Commit(world) if self.universe.commits else None
+            daemon = Daemon(
+                world, self.attributes, first_poll_within=60, random=lambda: 0.5, commit=self.commit
+            )
             task = asyncio.ensure_future(daemon.run())
             done, _ = await asyncio.wait([task], timeout=40 * 86400)
             if not done:

@@ -59,7 +59,7 @@ def test_the_updaters_example_configuration_works_unchanged(tmp_path):
     assert found.bundle_download_location == Path("/tmp/bundle.raucb")
     assert (found.retry_wait, found.connect_timeout, found.timeout) == (60, 20, 60)
     assert (found.low_speed_time, found.low_speed_rate) == (0, 0)
-    assert (found.post_update_reboot, found.log_level) == (False, logging.INFO)
+    assert (found.reboot, found.log_level) == (None, logging.INFO)
     assert found.attributes == {"mac_address": "ff:ff:ff:ff:ff:ff", "hw_revision": "2", "model": "T1"}
     assert found.warnings == ()
     assert any("bundle_download_location" in sentence for sentence in found.advice)
@@ -216,13 +216,48 @@ def test_each_way_to_authenticate_works_alone(keys):
 )
 def test_booleans_are_read_as_the_c_program_reads_them(written, value):
     """True, yes and 1 in any case are true, and so on."""
-    assert read(post_update_reboot=written).post_update_reboot is value
+    assert read(rauc_attributes=written).rauc_attributes is value
 
 
 @pytest.mark.parametrize("written", ["", "maybe", "2", "true # comment"])
 def test_a_boolean_that_is_none_is_a_mistake(written):
     """A value that the C program would refuse is refused here too."""
     assert "post_update_reboot is neither" in only_mistake(post_update_reboot=written)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ({}, None),
+        ({"post_update_reboot": "true"}, "logind"),
+        ({"reboot": "none"}, None),
+        ({"reboot": "logind"}, "logind"),
+        ({"reboot": "logind", "post_update_reboot": "true"}, "logind"),
+        (
+            {"reboot": "/usr/sbin/cold-boot --in 'five minutes'"},
+            ("/usr/sbin/cold-boot", "--in", "five minutes"),
+        ),
+    ],
+)
+def test_reboot_says_how_and_the_older_key_whether(written, value):
+    """Both together are fine as long as they don't contradict each other."""
+    assert read(**written).reboot == value
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"reboot": "systemctl reboot"}, "reboot is neither none, logind nor a command"),
+        ({"reboot": "/sbin/reboot '"}, "reboot is neither none, logind nor a command"),
+        ({"reboot": "none", "post_update_reboot": "true"}, "post_update_reboot contradicts reboot"),
+        ({"reboot": "logind", "post_update_reboot": "false"}, "post_update_reboot contradicts reboot"),
+        ({"mark_good": "yes"}, "mark_good is none of observe, own"),
+        ({"mark_good": "own", "commit_witness": "a.service"}, "commit_witness is of no use"),
+    ],
+)
+def test_what_contradicts_itself_about_reboot_and_commit_is_a_mistake(written, words):
+    """Rather than that the board guesses when to reboot or who commits."""
+    assert words in only_mistake(**written)
 
 
 @pytest.mark.parametrize(
@@ -667,6 +702,7 @@ TOLD = {
     "log_level": "message",
     "ssl": "true",
     "post_update_close": "true",
+    "post_update_reboot": "false",
     "ssl_engine": "none",
     "mac_address": "none",
 }

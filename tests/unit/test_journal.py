@@ -37,6 +37,8 @@ RECORD = Record(
     trying=1.5,
     consented=True,
     kept=True,
+    committed=True,
+    gave_up="hook health/10-net refused (exit code 1)",
     undoing=True,
     outcome=Outcome(success=False, details=("one", "two"), code=3),
     told=True,
