@@ -105,10 +105,10 @@ class Noticed:
         if not asyncio.iscoroutinefunction(found):
             return found
 
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **options: Any) -> Any:
             self.clock.working += 1
             try:
-                return await found(*arguments)
+                return await found(*arguments, **options)
             finally:
                 self.clock.working -= 1
 
