@@ -82,6 +82,8 @@ def statuses() -> Iterable[Case]:
             write = where in (FEEDBACK, CANCEL_FEEDBACK, CONFIG_DATA)
             if write and status < 300:
                 code, end = DONE, ANY  # taken for told
+            elif where == CONFIG_DATA:
+                code = DONE  # attributes that can't be told hold nothing up
             elif (where in (DEPLOYMENT, CANCEL) and status in (404, 410)) or (
                 where in (FEEDBACK, CANCEL_FEEDBACK) and status in (404, 405, 410)
             ):
