@@ -23,6 +23,7 @@ from hawkbit_rauc.errors import ConfigError, PassingError
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.rauc import Rauc
+from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.stream import Streams
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
         ask=config.soft == "ask",
         confirmation=config.confirmation,
         auto_confirmation={"on": True, "off": False}.get(config.auto_confirmation),
+        choice=Choice(config.bundle_part, config.bundle_pattern),
         keep_for=config.keep_downloaded,
         give_up_after=config.give_up_after,
     )

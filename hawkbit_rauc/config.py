@@ -67,6 +67,8 @@ class Config:
     ssl_cert: Path | None = None
     ca_file: Path | None = None
     ssl_verify: bool = True
+    bundle_part: str = ""
+    bundle_pattern: str = ""
     stream_bundle: bool = False
     stream_fallback: bool = False
     resume_downloads: bool = True
@@ -241,6 +243,8 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         ca_file=settings.file("ca_file", disk.trouble),
         ssl_verify=verify,
         bundle_download_location=settings.bundle(state_dir, disk.is_folder),
+        bundle_part=settings.text("bundle_part"),
+        bundle_pattern=settings.text("bundle_pattern"),
         stream_bundle=settings.boolean("stream_bundle", default=False),
         stream_fallback=settings.boolean("stream_fallback", default=False),
         resume_downloads=settings.boolean("resume_downloads", default=True),

@@ -35,7 +35,7 @@ from hawkbit_rauc.model import (
     Told,
 )
 from hawkbit_rauc.ports import Board, Clock, Downloads, Hooks, Installer, Journal, Progress, Server, Source
-from hawkbit_rauc.rules import Decided, Downloaded, Install, Reboot, Verdict, Wait
+from hawkbit_rauc.rules import Choice, Decided, Downloaded, Install, Reboot, Verdict, Wait
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Policy:
         ask: what the server does not force (soft actions) waits for consent on the board.
         confirmation: "allow" or "deny" answers at once what the server wants consent to, "ask" leaves it to somebody.
         auto_confirmation: switch it on or off at the server; None leaves it.
+        choice: which artifact is the bundle.
         keep_for: seconds that a bundle stays that was to be downloaded only.
         give_up_after: seconds of passing troubles before an action is closed as failed.
     """
@@ -71,6 +72,7 @@ class Policy:
     ask: bool = False
     confirmation: str = "ask"
     auto_confirmation: bool | None = None
+    choice: Choice = rules.ANY
     keep_for: float = 30 * 86400.0
     give_up_after: float = 86400.0
 
@@ -141,7 +143,9 @@ async def deploy(work: Work, world: World) -> Verdict:
     journal, noted = world.journal.read(), notes.read(deployment.history)
     try:
         trying = work.record.trying  # the journal has it to within ten minutes
-        work.record = rules.recall(journal, noted, deployment, system, world.server.identity)
+        work.record = rules.recall(
+            journal, noted, deployment, system, world.server.identity, world.policy.choice
+        )
         work.record = evolve(work.record, trying=max(trying, work.record.trying))
         verdict = rules.judge(work.record, system, world.board.boot_id)
         if isinstance(verdict, Install):
@@ -248,7 +252,10 @@ async def _obtain(deployment: Deployment, work: Work, world: World) -> Source | 
     work.deployment = None  # what holds it back may change, so it is read anew at the next look
     if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
         return wait
-    artifact, instead = rules.choose_bundle(deployment), rules.instead_of_installing(deployment)
+    artifact, instead = (
+        rules.choose_bundle(deployment, world.policy.choice),
+        rules.instead_of_installing(deployment),
+    )
     if work.fetched != artifact:
         if why := await _asked("before-download", work, world):
             return Wait(why)
@@ -279,7 +286,7 @@ async def _asked(moment: str, work: Work, world: World) -> str | None:
 async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
     """Read what the action asks for after the download, which may have taken hours (DDI)."""
     deployment = await world.server.deployment(work.offer)
-    if rules.choose_bundle(deployment) != artifact:
+    if rules.choose_bundle(deployment, world.policy.choice) != artifact:
         raise ServerError(f"action {work.offer.action} was given another bundle during the download")
     return deployment
 

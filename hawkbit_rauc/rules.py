@@ -8,6 +8,7 @@ The table that `judge` follows is in docs/outcome.md, row by row.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from attrs import evolve, frozen
 
@@ -84,24 +85,49 @@ def _failure(*details: str) -> Decided:
 # ---------------------------------------------------------------- which bundle
 
 
-def choose_bundle(deployment: Deployment) -> Artifact:
-    """Pick the artifact that is the bundle: the only one, else the only one named `*.raucb`.
+@frozen
+class Choice:
+    """Which artifact of a deployment is this board's bundle, where there are others.
+
+    Attributes:
+        part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all where empty.
+        pattern: of these names only, as shells match them, in any case; where empty the only artifact, else the
+            only one named `*.raucb`.
+    """
+
+    part: str = ""
+    pattern: str = ""
+
+
+#: No more said than that there is one bundle.
+ANY = Choice()
+
+
+def choose_bundle(deployment: Deployment, choice: Choice = ANY) -> Artifact:
+    """Pick the artifact that is the bundle.
 
     Raises:
         DeploymentError: there is none, or more than one could be meant; all are named.
     """
-    artifacts = [artifact for chunk in deployment.chunks for artifact in chunk.artifacts]
+    artifacts = [
+        artifact
+        for chunk in deployment.chunks
+        if choice.part in ("", chunk.part)
+        for artifact in chunk.artifacts
+    ]
     if not artifacts:
+        kind = f'of type "{choice.part}" (bundle_part) ' if choice.part else ""
         raise DeploymentError(
-            "the deployment has no artifact; assign a software module that holds one RAUC bundle"
+            f"the deployment has no artifact; assign a software module {kind}that holds one RAUC bundle"
         )
-    bundles = [artifact for artifact in artifacts if artifact.filename.lower().endswith(".raucb")]
-    chosen = artifacts if len(artifacts) == 1 else bundles
+    pattern = choice.pattern or "*.raucb"
+    bundles = [item for item in artifacts if fnmatchcase(item.filename.lower(), pattern.lower())]
+    chosen = artifacts if len(artifacts) == 1 and not choice.pattern else bundles
     if len(chosen) != 1:
         names = ", ".join(artifact.filename for artifact in artifacts[:10])
         raise DeploymentError(
-            f"the deployment has {len(artifacts)} artifacts ({names}), {len(bundles)} of them named *.raucb; "
-            "this board installs exactly one RAUC bundle"
+            f"the deployment has {len(artifacts)} artifacts ({names}), {len(bundles)} of them named {pattern}; "
+            "this board installs exactly one RAUC bundle, bundle_part and bundle_pattern say which"
         )
     if chosen[0].url is None:
         raise DeploymentError(f"the server gives no usable download link for {chosen[0].filename}")
@@ -145,7 +171,12 @@ def instead_of_installing(deployment: Deployment) -> Wait | Downloaded | None:
 
 
 def recall(
-    journal: Record | None, noted: Record | None, deployment: Deployment, system: System, identity: Identity
+    journal: Record | None,
+    noted: Record | None,
+    deployment: Deployment,
+    system: System,
+    identity: Identity,
+    choice: Choice = ANY,
 ) -> Record:
     """Find out what was done for an action: by the journal, else the note at hawkBit, else RAUC.
 
@@ -155,6 +186,7 @@ def recall(
         deployment: what the action asks for.
         system: what RAUC says.
         identity: whom we speak for (the transaction id is made of it).
+        choice: which artifact is the bundle.
 
     Returns:
         The record to go on with; attempt 0 where nothing is known.
@@ -165,7 +197,7 @@ def recall(
     action = deployment.action
     if journal and journal.action == action and not journal.told:
         return journal
-    content = fingerprint(choose_bundle(deployment))
+    content = fingerprint(choose_bundle(deployment, choice))
     if journal and journal.action == action:
         if journal.outcome and journal.outcome.success and journal.artifact == content:
             return evolve(journal, outcome=None, told=False)

@@ -38,8 +38,8 @@ STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.
 PURE = ROWS[-3] | ROWS[-2]
-PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "http", "ipaddress"}
-PURE_MAY |= {"re", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
+PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
+PURE_MAY |= {"ipaddress", "re", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 
 #: Packages from elsewhere, each with its doors.
 DOORS = {

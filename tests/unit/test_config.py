@@ -718,6 +718,6 @@ def test_the_document_tells_the_defaults_of_the_program(key):
     default = TOLD.get(key)
     if default is None:
         value = getattr(read(), key)
-        default = "none" if value in (None, ()) else str(value)
+        default = "none" if value in (None, (), "") else str(value)
         default = default.lower() if isinstance(value, bool) else default
     assert cells[2] == default

@@ -20,7 +20,7 @@ from hawkbit_rauc.model import (
     System,
     transaction_id,
 )
-from hawkbit_rauc.rules import Decided, Install, Reboot, Wait
+from hawkbit_rauc.rules import Choice, Decided, Install, Reboot, Wait
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 OLD, NEW = "boot-1", "boot-2"
@@ -563,6 +563,46 @@ def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
 def test_a_doubtful_bundle_is_a_failure_that_names_the_files(files, why):
     with pytest.raises(DeploymentError, match=why):
         rules.choose_bundle(deployment(*map(named, files)))
+
+
+#: A deployment for a machine with two boards.
+MACHINE = Deployment(
+    "7",
+    chunks=(
+        Chunk("os", "panel", "1", (named("panel-7.RAUCB"), named("panel-7.sig"))),
+        Chunk("os", "drive", "1", (named("drive-7.raucb"),)),
+        Chunk("bApp", "manual", "1", (named("manual.pdf"),)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("choice", "chosen"),
+    [
+        (Choice(pattern="panel-*.raucb"), "panel-7.RAUCB"),
+        (Choice(pattern="drive-?.raucb"), "drive-7.raucb"),
+        (Choice(part="bApp"), "manual.pdf"),
+        (Choice("os", "*.sig"), "panel-7.sig"),
+    ],
+)
+def test_the_configuration_says_which_artifact_is_the_bundle(choice, chosen):
+    assert rules.choose_bundle(MACHINE, choice).filename == chosen
+
+
+@pytest.mark.parametrize(
+    ("choice", "why"),
+    [
+        (Choice("firmware"), r'assign a software module of type "firmware" \(bundle_part\) that'),
+        (
+            Choice("os"),
+            r"3 artifacts \(panel-7.RAUCB, panel-7.sig, drive-7.raucb\), 2 of them named \*\.raucb",
+        ),
+        (Choice("bApp", "*.raucb"), r"1 artifacts \(manual.pdf\), 0 of them named \*\.raucb"),
+    ],
+)
+def test_a_choice_that_leaves_none_or_several_is_a_failure_with_the_remedy(choice, why):
+    with pytest.raises(DeploymentError, match=why):
+        rules.choose_bundle(MACHINE, choice)
 
 
 def test_a_bundle_without_a_link_is_a_failure():
