@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from hawkbit_rauc import attributes, ddi, tls
+from hawkbit_rauc import attributes, ddi, program, tls
 from hawkbit_rauc.board import Board, unit_witness
 from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.commit import Commit
@@ -54,10 +54,26 @@ class Adapters:
         if self.config.rauc_attributes:
             with contextlib.suppress(PassingError):
                 facts = attributes.facts(await self.rauc.system())
-        fit, changed = attributes.fit({**self.config.attributes, **facts})
+        own = {key: await self._value(key, text) for key, text in self.config.attributes.items()}
+        told = {key: value for key, value in own.items() if value is not None} | facts
+        fit, changed = attributes.fit(told)
         for sentence in changed:
             log.warning("%s", sentence)
         return fit or {"client": "hawkbit-rauc"}
+
+    async def _value(self, key: str, text: str) -> str | None:
+        """The value of an attribute; None where the command that tells it fails."""
+        if (command := attributes.command(text)) is None:
+            return text
+        try:
+            code, lines = await program.run(command, within=self.config.hook_timeout)
+        except OSError as error:
+            code, lines = None, [str(error.strerror)]
+        if code == 0:
+            return lines[-1].strip() if lines else ""
+        why = "; ".join(lines[-1:]) or ("it did not end in time" if code is None else f"exit code {code}")
+        log.warning("attribute %s is left out, its command failed: %s", key, why)
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ like, so nothing would arrive; a changed attribute and a warning serve everybody
 
 from __future__ import annotations
 
+import shlex
 import string
 import unicodedata
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ _ALLOWED = frozenset(string.ascii_letters + string.digits + string.whitespace + 
     "~",
     "`",
 }
+_EXEC = "exec:"
 _INSTEAD = {"~": "-", "`": "'"}
 
 
@@ -42,6 +44,16 @@ def facts(system: System) -> dict[str, str]:
         "rauc_bundle_hash": booted.bundle_hash if booted else None,
     }
     return {name: value for name, value in told.items() if value}
+
+
+def command(text: str) -> list[str] | None:
+    """Read the command of an attribute that is written as `exec:COMMAND`; None for one that is what it says."""
+    if not text.startswith(_EXEC):
+        return None
+    try:
+        return shlex.split(text.removeprefix(_EXEC)) or [""]
+    except ValueError:
+        return [""]
 
 
 def fit(attributes: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 
+from hawkbit_rauc import program
 from hawkbit_rauc.dbus import Bus, Peer
 from hawkbit_rauc.errors import PassingError
 
@@ -89,22 +88,14 @@ class Board:
     async def _run(self) -> None:
         name = " ".join(self._command)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
-            )
+            code, lines = await program.run(self._command, within=self._timeout, leaves=True)
         except OSError as error:
             raise PassingError(f"{name} can't be run ({error.strerror})") from None
-        try:
-            async with asyncio.timeout(self._timeout):
-                output, _ = await process.communicate()
-        except TimeoutError:
-            raise PassingError(f"{name} did not end in {self._timeout:g} s") from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-        if process.returncode != 0:
-            said = " ".join(output.decode(errors="replace").split())[:200]
-            raise PassingError(f"{name} failed ({said or f'exit {process.returncode}'})")
+        if code is None:
+            raise PassingError(f"{name} did not end in {self._timeout:g} s")
+        if code != 0:
+            said = " ".join(" ".join(lines).split())[:200]
+            raise PassingError(f"{name} failed ({said or f'exit {code}'})")
 
 
 def unit_witness(bus: Bus, unit: str) -> Callable[[], Awaitable[bool]]:

@@ -7,15 +7,13 @@ A folder for each moment holds them; they run in the order of their names, each 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import stat
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping
 from pathlib import Path
 
+from hawkbit_rauc import program
 from hawkbit_rauc.errors import DeploymentError
 from hawkbit_rauc.model import Status
 
@@ -23,8 +21,6 @@ log = logging.getLogger(__name__)
 
 #: The exit code for "not now": EX_TEMPFAIL of sysexits.h.
 LATER = 75
-#: Characters of a program's output that get into the log and the history.
-_LONGEST_OUTPUT = 2000
 
 
 class Hooks:
@@ -54,9 +50,9 @@ class Hooks:
         Raises:
             DeploymentError: a program refused; the sentence has its last words.
         """
-        for program in self._programs(moment):
-            name = f"hook {moment}/{program.name}"
-            code, words = await self._run(program, name, {"moment": moment, **facts})
+        for path in self._programs(moment):
+            name = f"hook {moment}/{path.name}"
+            code, words = await self._run(path, name, {"moment": moment, **facts})
             said = f": {words}" if words else ""
             if code is None:
                 return f"{name} did not end in {self._timeout:g} s; asked again later"
@@ -100,52 +96,31 @@ class Hooks:
         except OSError as error:
             log.warning("the hooks of %s can't be looked at: %s", self._folder / moment, error.strerror)
             return []
-        return [program for program in found if not program.name.startswith(".") and _trusted(program)]
+        return [path for path in found if not path.name.startswith(".") and _trusted(path)]
 
-    async def _run(self, program: Path, name: str, facts: Mapping[str, str]) -> tuple[int | None, str]:
+    async def _run(self, path: Path, name: str, facts: Mapping[str, str]) -> tuple[int | None, str]:
         """Run a program; its exit code (None: it had to be killed) and its last words."""
         environment = {f"HAWKBIT_RAUC_{key.upper()}": value for key, value in facts.items()}
         try:
-            process = await asyncio.create_subprocess_exec(
-                str(program),
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=STDOUT,
-                env={**os.environ, **environment},
-                start_new_session=True,
-            )
+            code, lines = await program.run([str(path)], within=self._timeout, environment=environment)
         except OSError as error:
             raise DeploymentError(f"{name} can't be run: {error.strerror}") from None
-        assert process.stdout is not None
-        tail = b""
-        try:
-            async with asyncio.timeout(self._timeout):
-                while piece := await process.stdout.read(4096):
-                    tail = (tail + piece)[-_LONGEST_OUTPUT:]
-                code = await process.wait()
-        except TimeoutError:
-            return None, ""
-        finally:
-            # Its children too: what a program leaves behind must not hold up the next.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
         for line in lines:
             log.info("%s: %s", name, line)
         return code, lines[-1].strip()[:300] if lines else ""
 
 
-def _trusted(program: Path) -> bool:
+def _trusted(path: Path) -> bool:
     """Whether a program may be run: an executable that nobody but root and we can change."""
     try:
-        found = program.stat()
+        found = path.stat()
     except OSError as error:
-        log.warning("hook %s is passed over: %s", program, error.strerror)
+        log.warning("hook %s is passed over: %s", path, error.strerror)
         return False
-    if not stat.S_ISREG(found.st_mode) or not os.access(program, os.X_OK):
-        log.warning("hook %s is passed over: it is no executable file", program)
+    if not stat.S_ISREG(found.st_mode) or not os.access(path, os.X_OK):
+        log.warning("hook %s is passed over: it is no executable file", path)
         return False
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
-        log.warning("hook %s is passed over: others could change it; chown it to root, chmod o-w", program)
+        log.warning("hook %s is passed over: others could change it; chown it to root, chmod o-w", path)
         return False
     return True

@@ -25,7 +25,7 @@ ROWS = (
         *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
         *("rauc", "retry", "stream"),
     },
-    {"dbus", "part", "redirects", "settings", "threads", "trouble"},
+    {"dbus", "part", "program", "redirects", "settings", "threads", "trouble"},
     {"ports", "tls"},
     {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
     {"errors", "model"},
@@ -39,7 +39,7 @@ STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.
 PURE = ROWS[-3] | ROWS[-2]
 PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
-PURE_MAY |= {"ipaddress", "re", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
+PURE_MAY |= {"ipaddress", "re", "shlex", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 
 #: Packages from elsewhere, each with its doors.
 DOORS = {

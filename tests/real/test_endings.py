@@ -224,10 +224,12 @@ def test_once_tells_by_its_exit_code_how_it_went(scene: Scene, story: str) -> No
 
 
 def test_attributes_are_told(scene: Scene) -> None:
-    """The server has the attributes of [device], and what RAUC knows, after the first poll."""
+    """The server has the attributes of [device], what its commands say, and what RAUC knows, after the first poll."""
+    scene.keys["device"] = {"product": "rig", "serial": "exec:/bin/echo 0815", "colour": "exec:/bin/false"}
     assert scene.once() == 0
     assert wait_until(lambda: scene.target.attributes, "attributes") == {
         "product": "rig",
+        "serial": "0815",
         "rauc_compatible": scene.board.compatible,
         "rauc_booted_slot": "A",
         "rauc_boot_status": "good",

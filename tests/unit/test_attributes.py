@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.attributes import facts, fit
+from hawkbit_rauc.attributes import command, facts, fit
 from hawkbit_rauc.model import Slot, System
 
 
@@ -24,6 +24,20 @@ def test_facts_are_those_of_the_booted_slot():
         "rauc_bundle_version": "1",
         "rauc_bundle_hash": "ab",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("exec:/usr/bin/board --serial 'a b'", ["/usr/bin/board", "--serial", "a b"]),
+        ("exec:", [""]),
+        ("exec:/bin/x '", [""]),  # can't be run, and is left out with a warning
+        ("Exec: summary", None),
+        ("1.0", None),
+    ],
+)
+def test_a_value_may_be_what_a_command_says(text, words):
+    assert command(text) == words
 
 
 def test_what_rauc_cannot_tell_is_left_out():
