@@ -246,6 +246,7 @@ class Daemon:
         if self._work and self._work.offer.action != offered and await self._let_go():
             self._work = None
         if poll.deployment:
+            await self._gather()
             self._pursue(poll.deployment)
         answered = poll.cancel is None or poll.cancel.action == self._answered
         self._answered = poll.cancel.action if poll.cancel else None
@@ -441,11 +442,13 @@ class Daemon:
                 wait.cancel()
         if not keep_wake:
             self._wake.clear()
-        if self._task is not None and self._task.done():
-            task, self._task = self._task, None
-            await self._gather(task)
+        await self._gather()
 
-    async def _gather(self, task: Awaitable[None]) -> None:
+    async def _gather(self) -> None:
+        """Take up what the work has come to, where it stands still."""
+        if self._task is None or self._busy:
+            return
+        task, self._task = self._task, None
         try:
             await task
         except PassingError as error:

@@ -13,15 +13,21 @@ from hawkbit_rauc.config import load
 PACKAGING = REPOSITORY / "packaging"
 
 
-def test_wheel_holds_both_packages_and_the_command(package: Path) -> None:
-    """Both at top level and typed; nothing of the tests."""
+def test_wheel_holds_the_packages_and_the_command(package: Path) -> None:
+    """All at top level and typed; nothing of the tests."""
     with zipfile.ZipFile(package) as wheel:
         names = wheel.namelist()
         (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
         assert b"hawkbit-rauc = hawkbit_rauc.cli:main" in wheel.read(entry_points)
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"hawkbit_ddi", "hawkbit_rauc"}
-    assert {"hawkbit_ddi/py.typed", "hawkbit_rauc/py.typed"} <= set(names)
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "hawkbit_ddi",
+        "hawkbit_rauc",
+        "hawkbit_testing",
+    }
+    assert {f"{package}/py.typed" for package in ("hawkbit_ddi", "hawkbit_rauc", "hawkbit_testing")} <= set(
+        names
+    )
 
 
 def test_unit_is_hardened_to_2_0_or_better() -> None:
