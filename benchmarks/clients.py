@@ -15,13 +15,14 @@ from attrs import frozen
 from rig.cache import REPOSITORY
 from rig.debian import rauc_hawkbit_updater
 from rig.nginx import tls_keys
-from rig.process import in_namespace, wait_until
+from rig.process import in_namespace, run, wait_until
 from rig.run import configuration
 
 from benchmarks.ground import Ground, Request
 
-#: Where programs of Debian look for authorities.
-AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+#: Where programs of Debian look for authorities: OpenSSL in the folder, curl in the file.
+AUTHORITIES = Path("/etc/ssl/certs")
+FILE = "ca-certificates.crt"
 PYTHON = REPOSITORY / ".venv-benchmark" / "bin" / "python"
 #: Seconds that one run may take.
 PATIENCE = 600.0
@@ -65,11 +66,16 @@ def _number(status: Path, name: str) -> int:
 
 
 def _trusted(ground: Ground) -> Path:
-    """The machine's authorities and the rig's, as one file."""
-    file = ground.folder / "authorities.pem"
-    if not file.exists():
-        file.write_bytes(AUTHORITIES.read_bytes() + (tls_keys() / "ca.pem").read_bytes())
-    return file
+    """The machine's authorities and the rig's, as update-ca-certificates(8) lays them out."""
+    folder = ground.folder / "certs"
+    if not folder.exists():
+        shutil.copytree(AUTHORITIES, folder, symlinks=True)
+        shutil.copyfile(tls_keys() / "ca.pem", folder / "rig.pem")
+        run("openssl", "rehash", folder)
+        content = (folder / FILE).read_bytes() + (tls_keys() / "ca.pem").read_bytes()
+        (folder / FILE).unlink()
+        (folder / FILE).write_bytes(content)
+    return folder
 
 
 @contextmanager
@@ -133,8 +139,7 @@ def ours(ground: Ground, location: Path, *, once: bool) -> tuple[list[str | Path
     state.mkdir()
     file = _written(ground, location, first_poll_within=0)
     command: list[str | Path] = [PYTHON, "-I", PYTHON.with_name("hawkbit-rauc"), "-c", file, "run"]
-    env = {"STATE_DIRECTORY": str(state), "SSL_CERT_FILE": str(AUTHORITIES)}
-    return [*command, *(["--once"] if once else [])], env
+    return [*command, *(["--once"] if once else [])], {"STATE_DIRECTORY": str(state)}
 
 
 def updater(ground: Ground, location: Path, *, once: bool) -> tuple[list[str | Path], dict[str, str]]:

@@ -21,7 +21,7 @@ from hawkbit_rauc.model import Artifact
 
 def main(url: str, file: str, size: str, sha256: str, authorities: str = "") -> None:
     """Fetch, verify, make durable; print seconds of wall and of CPU."""
-    verify = ssl.create_default_context(cafile=authorities) if authorities else ssl.create_default_context()
+    verify = ssl.create_default_context(capath=authorities) if authorities else False
     with httpx.Client(verify=verify, trust_env=False, timeout=60) as http:
         artifact = Artifact("bundle.raucb", int(size), {"sha256": sha256}, url)
         begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
