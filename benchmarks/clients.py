@@ -182,11 +182,10 @@ def _last_feedback(requests: list[Request]) -> float:
 def curl(tool: str, ground: Ground, location: Path) -> Numbers:
     """Curl into a file, a hash of the file by another program, and what makes it durable."""
     location.unlink(missing_ok=True)
-    url = ground.assign()
     digest = {"openssl": "openssl dgst -sha256", "sha256sum": "sha256sum"}[tool]
     authorization = f"Authorization: TargetToken {ground.target.token}"
     script = f'curl -sSf -H "$1" -o "$2" "$3" && {digest} "$2" && sync "$2"'
-    numbers = to_the_end(["sh", "-c", script, "sh", authorization, location, url], ground, {})
+    numbers = to_the_end(["sh", "-c", script, "sh", authorization, location, ground.url], ground, {})
     _check(location, ground)
     return numbers
 
@@ -194,9 +193,8 @@ def curl(tool: str, ground: Ground, location: Path) -> Numbers:
 def engine(ground: Ground, location: Path) -> Numbers:
     """Our download engine without the rest of the daemon."""
     location.unlink(missing_ok=True)
-    url = ground.assign()
     size, sha256 = len(ground.bundle.content), ground.bundle.digest("sha256")
-    command: list[str | Path] = [PYTHON, "-I", Path(__file__).with_name("engine.py"), url, location]
+    command: list[str | Path] = [PYTHON, "-I", Path(__file__).with_name("engine.py"), ground.url, location]
     command += [str(size), sha256, AUTHORITIES if ground.tls else ""]
     numbers = to_the_end(command, ground, {})
     _check(location, ground)

@@ -127,13 +127,16 @@ class Ground:
         bus = self._stack.enter_context(Bus(self.folder / "bus"))
         self.board = self._stack.enter_context(Board(self.folder / "board", bus))
 
-    def assign(self) -> str:
-        """Offer the bundle, to be downloaded only; return its URL."""
+    @property
+    def url(self) -> str:
+        """Where the bundle is, for whoever needs no deployment."""
+        return f"{self.nginx.url}{ARTIFACTS}0/artifacts/{self.bundle.name}"
+
+    def assign(self) -> None:
+        """Offer the bundle, to be downloaded only."""
         module = self.hawkbit.module({self.bundle.name: b""})
         module.files[self.bundle.name] = self.bundle  # type: ignore[index]
         self.target.assign(self.hawkbit.distribution_set(module), download_only=True)
-        path = f"/DEFAULT/controller/v1/{self.target.id}{ARTIFACTS}{module.id}/artifacts/{self.bundle.name}"
-        return self.nginx.url + path
 
     def requests(self) -> list[Request]:
         """What was asked since the last call."""
