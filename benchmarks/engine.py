@@ -3,7 +3,9 @@
 
 ::
 
-    python engine.py URL FILE SIZE SHA256 [CA]
+    python engine.py URL FILE SIZE SHA256 [FOLDER OF AUTHORITIES]
+
+Without a hash (SHA256 is empty) none is computed, as with bundles that hawkBit decrypts while it serves them.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ def main(url: str, file: str, size: str, sha256: str, authorities: str = "") -> 
     """Fetch, verify, make durable; print seconds of wall and of CPU."""
     verify = ssl.create_default_context(capath=authorities) if authorities else False
     with httpx.Client(verify=verify, trust_env=False, timeout=60) as http:
-        artifact = Artifact("bundle.raucb", int(size), {"sha256": sha256}, url)
+        artifact = Artifact("bundle.raucb", int(size), {"sha256": sha256}, url, encrypted=not sha256)
         begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
         asyncio.run(Downloads(Path(file), http).fetch(artifact, lambda _done, _total: None))
         wall, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF)
