@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 from attrs import frozen
 
@@ -21,20 +19,12 @@ from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.errors import ConfigError, PassingError
 from hawkbit_rauc.hooks import Hooks
-from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.journal import Journal, state_folder
 from hawkbit_rauc.rauc import Rauc
 from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.stream import Streams
 
 log = logging.getLogger(__name__)
-
-STATE_FOLDER = Path("/var/lib/hawkbit-rauc")
-
-
-def state_folder() -> Path:
-    """Where the journal lies: what systemd's `StateDirectory=` made, else the default."""
-    named = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(named) if named else STATE_FOLDER
 
 
 @frozen
@@ -166,7 +156,7 @@ def connect(config: Config, once_timeout: float | None = None) -> ddi.Hawkbit:
                 gateway_token=config.gateway_token,
                 client_certificate=certificate,
                 verify=config.ssl_verify,
-                ca_file=str(config.ca_file) if config.ca_file else None,
+                ca_file=str(config.ca_file) if config.ca_file else tls.system_authorities(),
                 proxy=config.proxy,
                 connect_timeout=min(config.connect_timeout, longest),
                 timeout=min(config.timeout, longest),

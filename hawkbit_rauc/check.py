@@ -15,10 +15,10 @@ from urllib.request import getproxies, proxy_bypass
 from attrs import field, frozen
 
 from hawkbit_rauc import rules
-from hawkbit_rauc.assembly import Adapters, adapters, state_folder
+from hawkbit_rauc.assembly import Adapters, adapters
 from hawkbit_rauc.config import Config
 from hawkbit_rauc.errors import HawkbitRaucError, StateError
-from hawkbit_rauc.journal import write_durably
+from hawkbit_rauc.journal import state_folder, write_durably
 from hawkbit_rauc.model import System
 from hawkbit_rauc.rauc import Description
 from hawkbit_rauc.threads import in_thread

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command `hawkbit-rauc`: arguments, signals, exit codes; the only place that builds adapters.
+"""The command `hawkbit-rauc`: arguments and exit codes.
+
+What only one command needs is imported when it is asked for: `status` needs neither the daemon nor HTTP.
 
 Exit codes: 0 done, 1 a deployment failed or a check did, 2 hawkBit or RAUC not reachable or
 credentials refused, 64 bad usage, 75 another instance runs, 78 bad configuration.
@@ -9,30 +11,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import logging
-import os
-import random
-import signal
 import sys
-from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hawkbit_rauc import check, logs, notify, remote
-from hawkbit_rauc.assembly import Adapters, adapters, state_folder
-from hawkbit_rauc.config import Config, find_config, load
-from hawkbit_rauc.control import Control
-from hawkbit_rauc.daemon import Daemon
-from hawkbit_rauc.dbus import Bus
-from hawkbit_rauc.errors import ConfigError, LockedError, StateError
-from hawkbit_rauc.hooks import Hooks
-from hawkbit_rauc.journal import lock
+from hawkbit_rauc.config import find_config, load
+from hawkbit_rauc.errors import ConfigError
+from hawkbit_rauc.journal import state_folder
 
-log = logging.getLogger("hawkbit_rauc")
-
-USAGE, LOCKED, BAD_CONFIG = 64, 75, 78
+USAGE, BAD_CONFIG = 64, 78
 
 _HELP = """Rolls hawkBit deployments out to this board, which installs with RAUC."""
 
@@ -94,122 +81,22 @@ def main(arguments: list[str] | None = None) -> int:
     debug = getattr(chosen, "debug", False)
     try:
         config = load(path, state_dir=state_folder())
+        if chosen.command == "run":
+            from hawkbit_rauc import service  # noqa: PLC0415
+
+            return service.run(config, path, debug=debug, once=chosen.once)
         if chosen.command == "check":
+            from hawkbit_rauc import check  # noqa: PLC0415
+
             return asyncio.run(check.run(config))
-        if chosen.command != "run":
-            return asyncio.run(remote.run(chosen, config))
-        return _run(config, path, debug=debug, once=chosen.once)
+        from hawkbit_rauc import remote  # noqa: PLC0415
+
+        return asyncio.run(remote.run(chosen, config))
     except ConfigError as error:
         sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
         return BAD_CONFIG
     except KeyboardInterrupt:
         return 130
-
-
-def _run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
-    """Run the daemon, and again with what the configuration says after each SIGHUP."""
-    logs.set_up(logging.DEBUG if debug else config.log_level)
-    try:
-        held = lock(state_folder())
-    except LockedError as error:
-        log.error("%s", error)  # noqa: TRY400  a sentence, not a traceback
-        return LOCKED
-    except StateError as error:
-        log.error("%s", error)  # noqa: TRY400
-        return BAD_CONFIG
-    try:
-        while True:
-            for sentence in (*config.warnings, *config.advice):
-                log.warning("%s", sentence)
-            ended = asyncio.run(_live(config, path, debug=debug, once=once))
-            if isinstance(ended, int):
-                return ended
-            config = ended
-    finally:
-        os.close(held)
-
-
-def _reload(path: Path, *, debug: bool) -> Config | None:
-    """Read the configuration again, and all files that it names; None where it can't work."""
-    try:
-        config = load(path, state_dir=state_folder())
-    except ConfigError as error:
-        log.error("the configuration was not reloaded: %s", "; ".join(error.mistakes))  # noqa: TRY400
-        return None
-    log.info("the configuration was reloaded")
-    logs.set_up(logging.DEBUG if debug else config.log_level)
-    return config
-
-
-async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int | Config:
-    """Run the daemon until it ends or a signal ends it; another configuration is to be lived with next."""
-    async with adapters(config, once_timeout=config.once_timeout if once else None) as world:
-        daemon = _daemon(world, config)
-        work = asyncio.ensure_future(daemon.run(once=once))
-        next_config: Config | None = None
-
-        def hang_up() -> None:
-            nonlocal next_config
-            notify.reloading()
-            if new := _reload(path, debug=debug):
-                next_config = new
-                work.cancel()
-            else:  # the old one stays in force, and nothing is interrupted
-                notify.ready(f"polling {config.origin}")
-
-        loop = asyncio.get_running_loop()
-        for number, act in (
-            (signal.SIGTERM, work.cancel),
-            (signal.SIGINT, work.cancel),
-            (signal.SIGHUP, hang_up),
-            (signal.SIGUSR1, daemon.poll_now),
-        ):
-            loop.add_signal_handler(number, act)
-        sleep = world.world.clock.sleep
-        bus = Bus()  # of its own: whoever asks is answered while RAUC's is busy
-        control = Control(bus, daemon, sleep)
-        daemon.changed = partial(_tell, daemon, control, world.hooks)
-        beside = [asyncio.ensure_future(task) for task in (control.serve(), _feed_watchdog(sleep))]
-        log.info("hawkbit-rauc speaks for %s at %s", config.target_name, config.base_url)
-        notify.ready(f"polling {config.origin}")
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if next_config is not None:
-                return next_config
-            notify.stopping()
-            return 0
-        finally:
-            for task in beside:
-                task.cancel()
-            await bus.close()
-
-
-def _tell(daemon: Daemon, control: Control, hooks: Hooks) -> None:
-    """Tell those who listen on the bus, and the board's own programs, what the daemon does now."""
-    control.changed()
-    hooks.tell_state(daemon.status())
-
-
-def _daemon(world: Adapters, config: Config) -> Daemon:
-    return Daemon(
-        world.world,
-        world.attributes,
-        first_poll_within=config.first_poll_within,
-        commit=world.commit,
-        random=random.random,
-        retry_wait=config.retry_wait,
-        once_timeout=config.once_timeout,
-    )
-
-
-async def _feed_watchdog(sleep: Callable[[float], Awaitable[None]]) -> None:
-    """Tell systemd's watchdog that the event loop turns."""
-    if interval := notify.watchdog_interval():
-        with contextlib.suppress(asyncio.CancelledError):
-            while True:
-                notify.alive()
-                await sleep(interval)
 
 
 if __name__ == "__main__":

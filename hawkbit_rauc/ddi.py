@@ -83,7 +83,7 @@ def connect(
         gateway_token: the tenant's token; at most one way to authenticate.
         client_certificate: paths of certificate and key, PEM, and the key's password if it has one.
         verify: whether the server's certificate is checked.
-        ca_file: authorities to check it with in place of the system's.
+        ca_file: authorities to check it with, or a folder of them as openssl-rehash(1) makes it; None for httpx's.
         proxy: URL of a proxy for all requests, None for what the environment says.
         connect_timeout: seconds for a connection.
         timeout: seconds for each wait of an answer.

@@ -22,6 +22,13 @@ from hawkbit_rauc.errors import LockedError, StateError
 from hawkbit_rauc.model import Counts, Identity, Outcome, Record
 
 VERSION = 1
+STATE_FOLDER = Path("/var/lib/hawkbit-rauc")
+
+
+def state_folder() -> Path:
+    """Where the journal lies: what systemd's `StateDirectory=` made, else the default."""
+    named = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(named) if named else STATE_FOLDER
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -189,7 +189,8 @@ class Part:
         if self.size is not None and self.have + len(block) > self.size:
             self.start_over()
             raise MismatchError(f"announced {ranges.amount(self.size)}, server sends more")
-        self.hash.update(block)
+        if self.hash:
+            self.hash.update(block)
         before = self.have
         with self._disk():
             view = memoryview(block)
@@ -233,7 +234,7 @@ class Part:
         if self.file >= 0:
             os.close(self.file)
         self.file, self.have = -1, 0
-        self.hash = hashlib.new(self.digest[0] if self.digest else "md5", usedforsecurity=False)
+        self.hash = hashlib.new(self.digest[0], usedforsecurity=False) if self.digest else None
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:

@@ -12,13 +12,12 @@ import sys
 
 from attrs import asdict
 
-from hawkbit_rauc.assembly import state_folder
 from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.config import Config
 from hawkbit_rauc.control import Remote
 from hawkbit_rauc.dbus import Bus
 from hawkbit_rauc.errors import NothingWaitsError, RaucError
-from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.journal import Journal, state_folder
 from hawkbit_rauc.model import Identity, Status
 
 DONE, NOTHING, UNREACHABLE = 0, 1, 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The client certificate's key: in a file, in an encrypted one, or in a token that never lets it out.
+"""Whom TLS trusts, and the client certificate's key: in a file, in an encrypted one, or in a token.
 
 Python's ssl module loads keys from files only, and knows no way to name an engine or a provider. But
 OpenSSL 3 has its providers read files, and pkcs11-provider reads one that holds a PKCS#11 URI (RFC 7512).
@@ -18,6 +18,8 @@ from pathlib import Path
 #: Name of the systemd credential (systemd.exec(5), LoadCredential=) with the key's password or the token's PIN.
 CREDENTIAL = "ssl_key_password"
 
+#: How openssl-rehash(1) names certificates.
+_HASHED = "[0-9a-f]" * 8 + ".[0-9]"
 _SCHEME = "pkcs11:"
 #: What pkcs11-provider calls the files that it reads; `_pem` says what is in them.
 _LABEL = "PKCS#11 PROVIDER URI"
@@ -60,6 +62,20 @@ def key_file(key: str) -> Iterator[str]:
         yield f"/proc/self/fd/{file}"
     finally:
         os.close(file)
+
+
+def system_authorities() -> str | None:
+    """Give the folder in which the system keeps its authorities, each under the hash of its name.
+
+    A connection reads the one that it needs of it. The file of all takes 25 ms and 1 MiB at each start.
+
+    Returns:
+        None where there is no such folder, or where the environment names a file.
+    """
+    folder = ssl.get_default_verify_paths().capath  # SSL_CERT_DIR, else what OpenSSL was built for
+    if not folder or os.environ.get("SSL_CERT_FILE"):
+        return None
+    return folder if next(Path(folder).glob(_HASHED), None) else None
 
 
 def unusable_authorities(file: str) -> str | None:

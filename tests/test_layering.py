@@ -16,7 +16,7 @@ PACKAGE = ROOT / "hawkbit_rauc"
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"check", "remote"},
+    {"check", "remote", "service"},
     {"assembly"},
     {"daemon"},
     {"cancelation", "commit", "confirmation"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Programs of Debian 13 on a machine with Debian 12."""
+"""Programs of other Debian releases on a machine with Debian 12."""
 
 import re
 from pathlib import Path
@@ -30,3 +30,20 @@ def _extract(folder: Path) -> None:
 def trixie() -> Path:
     """Return a folder with Debian 13's RAUC 1.13 and what it needs, unpacked and never set up."""
     return once("trixie", _extract)
+
+
+def _extract_updater(folder: Path) -> None:
+    need("mmdebstrap")
+    wanted = "--include=rauc-hawkbit-updater"
+    lean = "--aptopt=Apt::Install-Recommends false"
+    # A mirror that is a snapshot has lists of sid that count as expired.
+    stale = '--aptopt=Acquire::Check-Valid-Until "false"'
+    run("mmdebstrap", "--quiet", "--variant=extract", wanted, lean, stale, "sid", folder, mirror())
+
+
+def rauc_hawkbit_updater() -> list[str | Path]:
+    """Return the command of Debian sid's rauc-hawkbit-updater (C), which runs by its own loader and libraries."""
+    root = once("sid-updater", _extract_updater) / "usr"
+    libraries = root / "lib" / "x86_64-linux-gnu"
+    loader = root / "lib64" / "ld-linux-x86-64.so.2"
+    return [loader, "--library-path", libraries, root / "bin" / "rauc-hawkbit-updater"]

@@ -24,7 +24,7 @@ from rig.process import run, wait_until
 from rig.run import configuration
 
 import hawkbit_testing
-from hawkbit_rauc import cli, ddi
+from hawkbit_rauc import cli, ddi, tls
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.errors import ServerError
 from hawkbit_rauc.model import Artifact
@@ -213,6 +213,30 @@ def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, hawkbit):
             finally:
                 daemon.terminate()
         assert [*dict.fromkeys(seen.read_text().split())] == ["A1", "B2"]
+
+
+@pytest.mark.parametrize("named", ["by file name", "rehashed"])
+def test_the_systems_folder_of_authorities_is_trusted(tmp_path, monkeypatch, named):
+    """Without `ca_file`, a server counts as known by the folder where OpenSSL finds authorities by their hash."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    shutil.copyfile(tls_keys() / "ca.pem", folder / "ca.pem")
+    if named == "rehashed":
+        run("openssl", "rehash", folder)
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with hawkbit_testing.Hawkbit(ssl_context=context) as server:
+        file = written(tmp_path, server.host, server.target(), ssl=True, once_timeout=1)
+        assert cli.main(["run", "--once", "-c", str(file)]) == (0 if named == "rehashed" else 2)
+    assert tls.system_authorities() == (str(folder) if named == "rehashed" else None)
+
+
+def test_a_file_of_authorities_in_the_environment_wins(monkeypatch):
+    """What SSL_CERT_FILE names is trusted in place of the system's folder."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls_keys() / "ca.pem"))
+    assert tls.system_authorities() is None
 
 
 def says(process: subprocess.Popen[str], text: str) -> str:
