@@ -158,8 +158,16 @@ class Specification:
             return "" if bundle in rauc.content.values() else f"{bundle} is in no slot"
         return "" if runs == bundle and rauc.good(rauc.booted) else f"{runs} runs, or is not committed"
 
+    def boots(self, slot: str | None) -> None:
+        """A slot is booted, or is the next to be."""
+        for action in self.place.target.actions:
+            canceled = any(final.cancel for final in self.effective.get(action.id, []))
+            if canceled and self.place.written_by.get(slot or "") in self.place.attempts(action):
+                self.wrongs.append(f"action {action.id} was canceled, and its system is booted")
+
     def ended(self) -> None:
         """Nothing is to happen any more."""
+        self.boots(self.place.rauc.primary)
         for action in self.place.target.actions:
             effective = len(self.effective.get(action.id, []))
             wanted = 0 if action.id in self.place.closed_by_others else 1
@@ -235,7 +243,9 @@ class Place(Universe):
 
     @property
     def somebody_reboots(self) -> bool:
-        """Where the program does not reboot, a person does within the hour."""
+        """Where the program does not reboot, a person does within the hour; without a reason within a day."""
+        if self.target.selected and self.now - self.booted_at > 86400:
+            return True
         pending = self.rauc.running is None and self.rauc.primary not in (None, self.rauc.booted)
         if not pending:
             self.waits_to_boot = None
@@ -252,6 +262,7 @@ class Place(Universe):
             rauc.left[tried] = 3  # nobody cuts the power three times within seconds
         self.waits_to_boot = None
         super().boot()
+        self.specification.boots(rauc.booted)
 
 
 @define

@@ -24,6 +24,9 @@ STEPS = st.sampled_from(
     ["RAUC accepted the bundle", "RAUC marked the target bad", "RAUC writes", "RAUC has written"]
 )
 
+#: Seconds; five minutes are the interval of the polls.
+PAUSES = st.sampled_from([0, 3, 20, 60, 310, 340, 400, 1000, 4000])
+
 
 class Model(RuleBasedStateMachine):
     """One board; `teardown` brings everything to its end."""
@@ -70,21 +73,26 @@ class Model(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ operators
 
+    @precondition(lambda self: len(self.course.open) < 2)
     @rule(
-        kind=st.sampled_from(["fine", "fine", "broken", "refused"]),
+        kind=st.sampled_from(["fine", "fine", "fine", "broken", "refused"]),
         forced=st.sampled_from([True, True, False]),
         weight=st.sampled_from([1000, 1000, 500]),
         window=st.sampled_from([None, None, CLOSED, OPEN]),
         needs_consent=st.booleans(),
+        then=PAUSES,
     )
-    def assign(self, kind, forced, weight, window, needs_consent) -> None:
+    def assign(self, kind, forced, weight, window, needs_consent, then) -> None:
         self.course.assign(
             kind, forced=forced, weight=weight, window=window, confirmation_required=needs_consent
         )
+        self.wait(then)
 
-    @rule()
-    def download_only(self) -> None:
+    @precondition(lambda self: len(self.course.open) < 2)
+    @rule(then=PAUSES)
+    def download_only(self, then) -> None:
         self.course.assign(download_only=True)
+        self.wait(then)
 
     def _some(self, number: int) -> Action:
         return self.course.open[number % len(self.course.open)]
@@ -93,15 +101,21 @@ class Model(RuleBasedStateMachine):
     def _any(self) -> bool:
         return bool(self.course.open)
 
-    @precondition(lambda self: self.course.place.target.actions)
-    @rule(number=st.integers(0, 5))
-    def assign_the_same_again(self, number) -> None:
+    @precondition(lambda self: self.course.place.target.actions and len(self.course.open) < 2)
+    @rule(number=st.integers(0, 5), then=PAUSES)
+    def assign_the_same_again(self, number, then) -> None:
         actions = self.course.place.target.actions
         self.course.assign(again=bundle_of(actions[number % len(actions)]))
+        self.wait(then)
 
     @precondition(lambda self: self._any)
-    @rule(number=st.integers(0, 3), effects=st.integers(0, 15), quits=st.sampled_from([False, False, True]))
-    def cancel(self, number, effects, quits) -> None:
+    @rule(
+        number=st.integers(0, 3),
+        effects=st.integers(0, 15),
+        quits=st.sampled_from([False, False, True]),
+        then=PAUSES,
+    )
+    def cancel(self, number, effects, quits, then) -> None:
         """At once, or right after something has happened."""
         action = self._some(number)
         act = self.course.force_quit if quits else self.course.cancel
@@ -109,6 +123,7 @@ class Model(RuleBasedStateMachine):
             self.course.later(effects, lambda: act(action))
         else:
             act(action)
+        self.wait(then)
 
     @precondition(lambda self: self._any)
     @rule(number=st.integers(0, 3))
@@ -133,7 +148,7 @@ class Model(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ time and trouble
 
-    @rule(seconds=st.sampled_from([1, 3, 7, 20, 60, 300, 1000, 4000]))
+    @rule(seconds=PAUSES)
     def wait(self, seconds) -> None:
         self.course.log.append(f"wait {seconds}")
         self.course.wait(seconds)
@@ -173,7 +188,7 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(
-    max_examples=settings().max_examples if LONG else 150,
+    max_examples=settings().max_examples if LONG else 300,
     derandomize=not LONG,
     stateful_step_count=25,
     deadline=None,
