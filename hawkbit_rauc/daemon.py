@@ -233,6 +233,8 @@ class Daemon:
         if record and record.outcome and not record.told and not self._busy:
             await deployment.conclude(record, self._world)
             self._note_end(record.action, success=record.outcome.success)
+            self._idle = False
+            return  # the poll is of before: reading what it offers could reopen an action that is over (DDI)
         if not (poll.deployment or poll.cancel or poll.confirmation or self._work):
             if record is None:
                 # No action of an earlier life is open, so from now on the journal knows all.

@@ -138,6 +138,8 @@ async def deploy(work: Work, world: World) -> Verdict:
         PassingError: try again later; nothing is lost.
         OfferGoneError: the server took the offer back; nothing is to be told (DDI).
     """
+    if left := _left_to_be_told(work, world):
+        return await _settle(left, work, world)
     deployment = work.deployment = work.deployment or await world.server.deployment(work.offer)
     system = await world.installer.system()
     journal, noted = world.journal.read(), notes.read(deployment.history)
@@ -154,6 +156,20 @@ async def deploy(work: Work, world: World) -> Verdict:
     except DeploymentError as error:
         verdict = Decided(Outcome(success=False, details=(str(error),)))
     return await _settle(verdict, work, world)
+
+
+def _left_to_be_told(work: Work, world: World) -> Verdict | None:
+    """Return the end that may have reached the server already: reading the action again would reopen it (DDI)."""
+    record = world.journal.read()
+    if record is None or record.action != work.offer.action or record.told:
+        return None
+    if record.outcome:
+        work.record = record
+        return Decided(record.outcome)
+    if record.kept:
+        work.record = record
+        return Downloaded()
+    return None
 
 
 async def _install(deployment: Deployment, nothing_known: bool, work: Work, world: World) -> Verdict:
@@ -294,8 +310,9 @@ async def _read_again(artifact: Artifact, work: Work, world: World) -> Deploymen
 async def _tell_downloaded(work: Work, world: World) -> None:
     """End an action that asks for nothing but the download; the bundle stays (DDI, `downloaded`)."""
     text = "downloaded and verified, as asked; nothing is installed"
+    _keep(evolve(work.record, kept=True), work, world)
     await world.server.tell(Feedback(work.offer.action, Execution.DOWNLOADED, details=(text,)))
-    _keep(evolve(work.record, kept=True, told=True), work, world)
+    _keep(evolve(work.record, told=True), work, world)
     world.server.forget()
     log.info("action %s: %s", work.offer.action, text)
 

@@ -8,10 +8,14 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from hypothesis import settings
 from rig.bus import Bus
 from rig.goosebit import Goosebit
 from rig.hawkbit import Hawkbit
 from rig.rauc import Board
+
+#: `pytest tests/story/test_model.py --hypothesis-profile=long --timeout=0` looks for what CI's budget does not find.
+settings.register_profile("long", max_examples=5000)
 
 
 def pytest_configure() -> None:

@@ -427,12 +427,13 @@ def test_once_ends_where_an_offer_is_taken_back_again_and_again():
 
 
 def test_a_final_that_is_left_is_told_first():
-    """In the journal, decided but not told: the next life tells it, once."""
+    """In the journal, decided but not told: the next life tells it, once, and does not read the action again."""
     with days() as life:
         outcome = Outcome(success=False, details=("fell back",))
         Journal(life.universe.folder, IDENTITY).write(Record("1", outcome=outcome))
         life.live(HOUR)
         assert (life.final().execution, life.final().details) == (Execution.CLOSED, ("fell back",))
+        assert "deployment" not in life.calls
         assert life.universe.rauc.installed == []
 
 

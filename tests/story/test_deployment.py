@@ -218,6 +218,32 @@ def test_download_only_that_stays_on_offer_is_told_once():
         assert len(life.fetches) == 1
 
 
+@pytest.mark.parametrize(
+    ("asks", "end"),
+    [
+        ({"update": "skip"}, "told downloaded: downloaded and verified, as as"),
+        ({}, "told closed: signature verification failed"),
+    ],
+)
+def test_end_whose_answer_was_lost_is_told_again_without_reading_the_action(asks, end):
+    """hawkBit reopens an action that is read after its end (DDI)."""
+    with days() as life:
+        universe = life.universe
+        universe.rauc.refused.add("v2")
+        life.asks = asks
+        reads = []
+
+        def lose() -> None:
+            universe.lost_answers = 1
+            reads.append(life.calls.count("deployment"))
+
+        universe.script[end] = [lose]
+        life.at(10 * MINUTE, lambda: setattr(universe, "lost_answers", 0))
+        life.live(HOUR)
+        assert universe.log.count(end) > 1
+        assert life.calls.count("deployment") == reads[0]
+
+
 SOFT = {"download": "attempt", "update": "attempt"}
 
 
