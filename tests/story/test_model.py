@@ -77,15 +77,12 @@ class Model(RuleBasedStateMachine):
     @rule(
         kind=st.sampled_from(["fine", "fine", "fine", "broken", "refused"]),
         forced=st.sampled_from([True, True, False]),
-        weight=st.sampled_from([1000, 1000, 500]),
         window=st.sampled_from([None, None, CLOSED, OPEN]),
         needs_consent=st.booleans(),
         then=PAUSES,
     )
-    def assign(self, kind, forced, weight, window, needs_consent, then) -> None:
-        self.course.assign(
-            kind, forced=forced, weight=weight, window=window, confirmation_required=needs_consent
-        )
+    def assign(self, kind, forced, window, needs_consent, then) -> None:
+        self.course.assign(kind, forced=forced, window=window, confirmation_required=needs_consent)
         self.wait(then)
 
     @precondition(lambda self: len(self.course.open) < 2)
