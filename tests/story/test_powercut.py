@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rig.disk import private_mounts
+from rig.process import Process
 
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Identity, Record
@@ -55,9 +57,10 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path)
-    yield disk
-    disk.close()
+    with private_mounts():
+        disk = Disk(tmp_path)
+        yield disk
+        disk.close()
 
 
 @pytest.mark.parametrize("how", [JOURNAL_FLUSHED, JOURNAL_LOST])
@@ -81,6 +84,24 @@ def test_a_cut_within_a_write_leaves_the_old_record(disk, how):
     assert journal.read() == Record("7")
     journal.write(Record("8"))
     assert journal.read() == Record("8")
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[Process]:
+    """A program of somebody else's, from before our disk was there."""
+    with Process(["sleep", "60"], tmp_path / "stranger.log") as process:
+        yield process
+
+
+def test_a_namespace_of_somebody_else_keeps_no_power_on(stranger, disk, tmp_path):
+    """Boards of other tests have mounts of their own; with a copy of ours the disk would not come back."""
+    journal = Journal(disk.folder, ME)
+    there = ["nsenter", f"--mount=/proc/{stranger.pid}/ns/mnt"]
+    command = [*there, "unshare", "--mount", "sh", "-c", "echo there; exec sleep 60"]
+    with Process(command, tmp_path / "other.log") as other:
+        other.wait_for_log("there")
+        disk.cut(JOURNAL_FLUSHED)
+        journal.write(Record("7"))
 
 
 def test_this_disk_does_lose_what_is_not_synced(disk):
