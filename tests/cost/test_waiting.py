@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Waiting costs nothing: no wake-up between two polls, and no memory however long it lasts."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig.process import Process, run, wait_until
+from rig.rauc import Board
+from rig.run import COMMAND, configuration
+
+from hawkbit_testing import Hawkbit
+
+KIB = 1024
+#: Polls of the soak, and after how many of them the memory has settled. `SOAK_POLLS=100000` makes it a long one.
+POLLS, SETTLED = int(os.environ.get("SOAK_POLLS", "3000")), 1000
+#: What memory may grow afterwards: the allocator's own ups and downs.
+SLACK = 1536 * KIB
+
+
+@pytest.fixture
+def hawkbit_double() -> Iterator[Hawkbit]:
+    with Hawkbit() as server:
+        yield server
+
+
+def wakes(process: Process) -> int:
+    """How often its threads went to sleep by themselves so far."""
+    count = 0
+    for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        count += int(lines["voluntary_ctxt_switches"])
+    return count
+
+
+def environment(board: Board, folder: Path) -> dict[str, str]:
+    (folder / "state").mkdir()
+    return {**board.bus.environment, "STATE_DIRECTORY": str(folder / "state")}
+
+
+def written(folder: Path, server: Hawkbit, target: Any, **keys: object) -> Path:
+    keys = {"first_poll_within": 0, "log_level": "warning", **keys}
+    return configuration(
+        folder / "config.conf",
+        server=server.host,
+        target=target.id,
+        token=target.token,
+        bundle=folder / "bundle.raucb",
+        **keys,
+    )
+
+
+def test_nothing_wakes_up_between_two_polls(tmp_path: Path, board: Board, hawkbit_double: Hawkbit) -> None:
+    """In three seconds of a five-minute interval no thread of the daemon runs, not for a moment."""
+    target = hawkbit_double.target()
+    file = written(tmp_path, hawkbit_double, target)
+    with Process([COMMAND, "-c", file, "run"], tmp_path / "log", environment(board, tmp_path)) as daemon:
+        hawkbit_double.wait_for_request("PUT .*/configData")
+
+        def rests() -> bool:
+            before = wakes(daemon)
+            run("sleep", "0.5")
+            return wakes(daemon) == before
+
+        wait_until(rests, "a daemon that rests")
+        before = wakes(daemon)
+        run("sleep", "3")
+        assert wakes(daemon) == before
+        assert daemon.returncode is None
+
+
+@contextmanager
+def deployments(server: Hawkbit, target: Any) -> Iterator[list[int]]:
+    """One deployment after the other; yields the ids of those that have ended well."""
+    done: list[int] = []
+    ended = threading.Event()
+
+    def assign() -> None:
+        while not ended.is_set():
+            action = target.assign({"bundle.raucb": os.urandom(300 * KIB)}, download_only=True)
+            with server.changed:
+                while action.active and not ended.is_set():
+                    server.changed.wait(0.5)
+            done.append(action.id)
+
+    thread = threading.Thread(target=assign)
+    thread.start()
+    try:
+        yield done
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.timeout(0)
+def test_memory_is_flat(tmp_path: Path, board: Board, hawkbit_double: Hawkbit) -> None:
+    """Thousands of polls and more than a hundred deployments leave nothing behind in memory."""
+    target = hawkbit_double.target()
+    file = written(tmp_path, hawkbit_double, target)
+    command: list[str | Path] = [sys.executable, Path(__file__).with_name("soak.py"), file, str(POLLS), "100"]
+    env = environment(board, tmp_path)
+    with Process(command, tmp_path / "log", env) as daemon, deployments(hawkbit_double, target) as done:
+        assert daemon.wait(POLLS) == 0, daemon.text()
+    marks = {int(polls): int(rss) for polls, rss in map(str.split, daemon.text().splitlines())}
+    assert len(done) > 100
+    assert max(marks) == POLLS
+    growth = max(rss for polls, rss in marks.items() if polls > SETTLED) - marks[SETTLED]
+    print(f"{POLLS} polls, {len(done)} deployments: {growth // KIB} KiB more")
+    assert growth < SLACK, marks
