@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rig.process import need
+from rig.process import need, run
+
+
+def warm_up(*command: str | Path) -> None:
+    """Run a command once, so that all that it imports is there as bytecode, whatever the environment says."""
+    run(*command, env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 def instructions(

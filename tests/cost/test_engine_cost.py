@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from counting import instructions, system_calls
+from counting import instructions, system_calls, warm_up
 from rig.cache import REPOSITORY
 from rig.nginx import Nginx, tls_keys
 from rig.process import run
@@ -55,7 +55,7 @@ def storage(tmp_path: Path, tls: bool) -> Iterator[Storage]:
             run("openssl", "rehash", authorities)
         nginx = stack.enter_context(Nginx(tmp_path / "nginx", "sendfile on;", tls=tls))
         storage = Storage(nginx, tmp_path, authorities)
-        run(*storage.fetch(1))  # from now on all that is imported is there as bytecode
+        warm_up(*storage.fetch(1))
         yield storage
 
 
