@@ -154,7 +154,8 @@ class Specification:
             return "" if place.disk.get(bundle) == CHUNKS else "the bundle is not there"
         if feedback.finished is Finished.FAILURE:
             attempts = sum(begun in place.attempts(action) for begun, _ in rauc.installed)
-            reason = bundle in rauc.refused | rauc.broken | set(self.excused) or attempts >= 3
+            by_hand = any(by.startswith("by hand") for by in place.written_by.values())
+            reason = by_hand or attempts >= 3 or bundle in rauc.refused | rauc.broken | set(self.excused)
             return "" if reason else "nothing speaks against it"
         if place.policy.report_installed:
             return "" if bundle in rauc.content.values() else f"{bundle} is in no slot"
