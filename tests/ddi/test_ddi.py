@@ -102,6 +102,7 @@ def test_an_action_that_waits_for_consent_is_told_as_such(
     assert (said.confirmation.action, said.deployment) == (str(action.id), None)
 
 
+@pytest.mark.case(20)
 def test_an_unchanged_poll_costs_no_body_and_says_the_same(server: Double, hawkbit: Hawkbit) -> None:
     """The tag is sent along; 304 gives the last answer again, until `forget`."""
     first = poll(hawkbit)
@@ -120,6 +121,7 @@ def test_a_failed_poll_drops_the_tag(server: Double, hawkbit: Hawkbit) -> None:
     assert [exchange.status for exchange in server.exchanges()] == [200, 200, 200]
 
 
+@pytest.mark.case(16, 20)
 def test_a_poll_without_anything_is_fine(server: Double, hawkbit: Hawkbit) -> None:
     """No links, no config: nothing to do, no interval."""
     server.fault("GET", faults.answer(200, b"{}"))
@@ -138,6 +140,7 @@ def test_a_link_that_names_no_action_is_passed_over(server: Double, hawkbit: Haw
     assert (said.deployment, said.identify) == (None, True)
 
 
+@pytest.mark.case(20)
 @pytest.mark.parametrize(
     "body",
     [b"", b"null", b"[]", b"5", b'"x"', b"{", b"<html>", b"\xff\xfe", b"[" * 100000, b'{"a":' * 50000, b"\x00" * 99],
@@ -253,6 +256,7 @@ def test_a_compressed_answer_is_read(server: Double, hawkbit: Hawkbit) -> None:
     assert poll(hawkbit).interval == 300
 
 
+@pytest.mark.case(17)
 def test_an_untrusted_certificate_is_told_apart_from_an_unset_clock() -> None:
     """A certificate of an unknown authority is refused; with a clock before 2024 the clock is named."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -348,6 +352,7 @@ def test_the_link_to_a_file_is_chosen_by_relation(
     assert read(hawkbit).chunks[0].artifacts[0].url == url
 
 
+@pytest.mark.case(15)
 def test_own_links_are_rebased_on_the_configured_origin(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
@@ -363,6 +368,7 @@ def test_own_links_are_rebased_on_the_configured_origin(
     assert url.startswith(f"{server.url}/DEFAULT/controller/v1/dev-1/softwaremodules/")
 
 
+@pytest.mark.case(15)
 def test_api_links_elsewhere_are_not_followed(server: Double, hawkbit: Hawkbit) -> None:
     """A link to another controller or host is the server's error, and nothing is sent there."""
     for href in ("http://127.0.0.1:9/steal/1", f"{server.url}/DEFAULT/controller/v1/other/deploymentBase/1"):
@@ -371,6 +377,7 @@ def test_api_links_elsewhere_are_not_followed(server: Double, hawkbit: Hawkbit) 
     assert server.requests() == []
 
 
+@pytest.mark.case(15)
 def test_a_file_name_with_a_space_is_linked_so_that_it_is_found(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
@@ -432,6 +439,7 @@ def test_the_answer_for_another_action_is_refused(server: Double, target: Target
         read(hawkbit)
 
 
+@pytest.mark.case(7)
 @pytest.mark.parametrize(
     "fault",
     [faults.answer(404), faults.answer(410), faults.answer(200, b"null"), faults.answer(404, b'{"a":1}')],
@@ -525,6 +533,7 @@ def test_feedback_arrives_on_old_and_new_servers(version: str) -> None:
         assert [text for text in action.messages() if "work" in text] == ["working", "did not work"]
 
 
+@pytest.mark.case(17)
 def test_feedback_has_neither_time_nor_progress(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """A wrong clock would hide a success at hawkBit, half a progress is refused by goosebit."""
     action = target.assign({"a.raucb": b"x"})
@@ -546,6 +555,7 @@ def test_a_code_is_sent_if_it_fits(
     assert action.history()[-1].code == sent
 
 
+@pytest.mark.case(26)
 def test_hostile_details_arrive_all_the_same(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """Markup, control characters, tokens, far too much of everything: closed at the first try."""
     action = target.assign({"a.raucb": b"x"})
@@ -653,6 +663,7 @@ def test_feedback_that_nobody_took_is_to_be_told_again(
     assert action.outcome() == "finished"
 
 
+@pytest.mark.case(6)
 def test_a_lost_answer_is_told_again_and_found_told(server: Double, target: Target, hawkbit: Hawkbit) -> None:
     """The server took the end, the answer was lost: the repetition says closed, and nothing is doubled."""
     action = target.assign({"a.raucb": b"x"})

@@ -20,6 +20,7 @@ def java_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+@pytest.mark.case(26)
 @settings(deadline=None)
 @given(st.lists(st.one_of(words, tricky, st.tuples(tricky, words).map("".join)), max_size=80))
 def test_everything_fits(texts: list[str]) -> None:

@@ -28,6 +28,7 @@ def survive(place: Ground, action: Any) -> None:
     assert (action.status == "finished") == bool(place.rauc.given)
 
 
+@pytest.mark.case(20)
 @pytest.mark.parametrize("case", [*bodies.bodies(), *bodies.downloads()], ids=lambda case: case[0])
 def test_answer_that_is_none_changes_nothing(case: Case, tmp_path: Path) -> None:
     """No hang, no traceback, no busy loop; the deployment, or its cancelation, goes on afterwards."""
@@ -73,6 +74,7 @@ def answer_of(place: Ground, where: str) -> Any:
     return seen[0]
 
 
+@pytest.mark.case(15)
 @pytest.mark.parametrize("link", bodies.LINKS.values(), ids=list(bodies.LINKS))
 def test_link_elsewhere_gets_no_credentials(link: str, tmp_path: Path) -> None:
     """A bundle from elsewhere is fetched without them, or not at all; a broken link is told in words."""
@@ -91,6 +93,7 @@ def test_link_elsewhere_gets_no_credentials(link: str, tmp_path: Path) -> None:
         assert not any("secret" in message or "password" in message for message in action.messages())
 
 
+@pytest.mark.case(24)
 @pytest.mark.parametrize("name", bodies.NAMES, ids=ascii)
 def test_file_name_is_never_a_path(name: str, tmp_path: Path) -> None:
     """The bundle lies where the configuration says, and what is logged of its name is printable."""

@@ -262,3 +262,43 @@ def test_cancelation_of_an_action_that_the_board_never_saw_is_accepted(tmp_path:
         assert action.outcome() == "canceled"
         assert (lines(place, DEPLOYMENT), lines(place, ARTIFACT)) == ([], [])
         assert len(lines(place, CANCEL)) == 1
+
+
+NOW, TOMORROW = datetime.now(UTC), datetime.now(UTC) + timedelta(days=1)
+WINDOWS = {
+    "no window": None,
+    "window open": Window(NOW - timedelta(hours=1), timedelta(hours=9)),
+    "window not open": Window(TOMORROW, timedelta(hours=1)),
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "forced": {},
+    "soft": {"forced": False},
+    "timeforced, not yet": {"force_time": TOMORROW},
+    "timeforced, due": {"force_time": NOW - timedelta(hours=1)},
+    "downloadonly": {"download_only": True},
+}
+
+
+@pytest.mark.state(
+    "forced, soft, timeforced, downloadonly: each with no window, window open, window not open"
+)
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_action_is_handled_in_and_out_of_its_window(
+    kind: str, window: str, tmp_path: Path
+) -> None:
+    """Installed now, or fetched and left to wait, or fetched and told as `downloaded`: by what the server asks."""
+    with ground(tmp_path) as place:
+        action = place.assign(**KINDS[kind], window=WINDOWS[window])
+        assert place.once() == 0
+        place.check()
+        assert len(lines(place, ARTIFACT)) == 1
+        if window == "window not open":
+            assert action.active
+            assert place.rauc.given == []
+            assert any("waiting for the maintenance window" in message for message in action.messages())
+        elif kind == "downloadonly":
+            assert (action.status, action.active, place.rauc.given) == ("downloaded", False, [])
+        else:
+            assert action.outcome() == "finished"
+            assert len(place.rauc.given) == 1

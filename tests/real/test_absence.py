@@ -22,6 +22,7 @@ NewScene = Callable[..., Scene]
 # ---------------------------------------------------------------- the server
 
 
+@pytest.mark.case(22)
 def test_download_goes_on_where_the_server_went_away(scene: Scene) -> None:
     """Cut in the middle, then away for a while: the rest alone is asked for, and the bundle is right."""
     bundle = scene.board.bundle("2.0.0", size=8 * MIB)
@@ -42,6 +43,7 @@ def test_download_goes_on_where_the_server_went_away(scene: Scene) -> None:
     assert attempts(action) == 1
 
 
+@pytest.mark.case(22)
 def test_download_goes_on_after_a_kill(scene: Scene) -> None:
     """Killed while it downloads, the next daemon asks for the rest alone."""
     bundle = scene.board.bundle("2.0.0", size=8 * MIB)
@@ -60,6 +62,7 @@ def test_download_goes_on_after_a_kill(scene: Scene) -> None:
     assert attempts(action) == 1
 
 
+@pytest.mark.case(18)
 def test_final_is_told_once_when_the_server_is_back(scene: Scene) -> None:
     """The server is away when success is decided: it is told when it is back, and once."""
     action = scene.installed(scene.board.bundle("2.0.0"))
@@ -75,6 +78,7 @@ def test_final_is_told_once_when_the_server_is_back(scene: Scene) -> None:
     assert finals(action) == ["finished"]
 
 
+@pytest.mark.case(10)
 def test_decided_outcome_survives_a_kill_while_the_server_is_away(scene: Scene) -> None:
     """RAUC refuses the bundle while the server is away, the daemon is killed: the failure is told later, once."""
     with scene.board.hold("set-state") as hold:
@@ -105,6 +109,7 @@ def test_stalled_server_is_given_up_and_asked_again(scene: Scene) -> None:
     assert scene.board.contains("B", bundle)
 
 
+@pytest.mark.case(18)
 def test_revoked_token_is_told_and_forgiven(scene: Scene) -> None:
     """A token that is refused is a sentence in the log with the remedy, 2 with --once, and no end of the action."""
     action = scene.offer(scene.board.bundle("2.0.0"))

@@ -21,6 +21,7 @@ def slow_polls(quick: Hawkbit) -> Iterator[None]:
     quick.sleep = usual
 
 
+@pytest.mark.case(5)
 def test_cancelation_before_the_daemon_starts_is_accepted(scene: Scene) -> None:
     """Nothing is downloaded, nothing installed."""
     action = scene.offer(scene.board.bundle("2.0.0"))
@@ -31,6 +32,7 @@ def test_cancelation_before_the_daemon_starts_is_accepted(scene: Scene) -> None:
     assert "installed.count" not in scene.board.slot("B")
 
 
+@pytest.mark.state("cancelation closed success")
 @pytest.mark.usefixtures("slow_polls")
 def test_cancelation_during_the_download_is_accepted_within_seconds(scene: Scene) -> None:
     """Asked right after a poll, it is accepted before 5 s are over, however seldom the board polls else."""
@@ -62,6 +64,8 @@ def test_board_goes_on_after_a_canceled_download(scene: Scene) -> None:
     assert scene.board.contains("B", bundle)
 
 
+@pytest.mark.case(3)
+@pytest.mark.state("cancelation rejected")
 @pytest.mark.parametrize("point", ["pre-install", "post-install-rootfs", "set-primary", "post-install"])
 def test_cancelation_during_the_installation_is_rejected(scene: Scene, point: str) -> None:
     """The server is told why; the installation ends in a success that is told."""
@@ -96,6 +100,7 @@ def test_cancelation_while_the_reboot_is_pending_is_accepted(scene: Scene) -> No
     assert finals(action) == ["canceled"]
 
 
+@pytest.mark.case(11)
 def test_bundle_of_a_canceled_action_may_be_wished_again(scene: Scene) -> None:
     """After an accepted cancelation of a pending reboot, a new action installs and boots the bundle."""
     bundle = scene.board.bundle("2.0.0")
@@ -124,6 +129,7 @@ def test_cancelation_that_was_killed_in_the_middle_is_carried_out(scene: Scene) 
     assert scene.board.state("B") == "bad"
 
 
+@pytest.mark.case(4)
 def test_cancelation_after_the_boot_comes_too_late(scene: Scene) -> None:
     """The new system runs and is committed: the action is finished all the same."""
     action = scene.installed(scene.board.bundle("2.0.0"))
@@ -144,6 +150,7 @@ def test_cancelation_of_a_trial_is_rejected(scene: Scene) -> None:
     assert action.wait() == "finished"
 
 
+@pytest.mark.case(2)
 def test_assigning_another_bundle_replaces_a_pending_one(scene: Scene) -> None:
     """hawkBit cancels the old action when a new one is assigned: the old one is canceled, the new installed."""
     first = scene.installed(scene.board.bundle("2.0.0"))

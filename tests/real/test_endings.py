@@ -9,6 +9,7 @@ from rig.process import wait_until
 from scene import Scene, attempts, finals
 
 
+@pytest.mark.state("forced", "closed success")
 def test_success_is_told_only_when_the_new_system_is_committed(scene: Scene) -> None:
     """Until mark-good the action is open; then it is finished, in few entries, with the bundle in the slot."""
     bundle = scene.board.bundle("2.0.0")
@@ -30,6 +31,7 @@ def test_success_is_told_only_when_the_new_system_is_committed(scene: Scene) -> 
     assert scene.bundles_left == []
 
 
+@pytest.mark.state("proceeding none")
 def test_progress_is_joined(scene: Scene) -> None:
     """A slow download of several minutes' worth of percents makes quarters in the history, each once."""
     scene.keys |= {"download_speed_limit": 1024 * 1024}
@@ -58,6 +60,7 @@ def refused(scene: Scene, path: Path, reason: str) -> None:
     assert scene.bundles_left == []
 
 
+@pytest.mark.state("closed failure")
 def test_bundle_for_another_board_is_refused(scene: Scene) -> None:
     """A wrong compatible is a failure, and RAUC's reason names both."""
     refused(
@@ -101,6 +104,7 @@ def test_failing_hook_is_told_with_its_words(scene: Scene) -> None:
     assert scene.bundles_left == []
 
 
+@pytest.mark.case(25)
 def test_several_bundles_are_refused_by_name(scene: Scene) -> None:
     """Two bundles in one deployment are a failure that names both, and nothing is downloaded."""
     one, two = scene.board.bundle("2.0.0"), scene.board.bundle("3.0.0")
@@ -144,6 +148,7 @@ def test_fallback_is_told_as_failure_with_both_slots(scene: Scene) -> None:
     assert scene.target.update_status == "error"
 
 
+@pytest.mark.case(11, 12)
 def test_the_same_bundle_may_be_wished_again_after_a_fallback(scene: Scene) -> None:
     """A new action for the bundle that fell back installs it again."""
     bundle = scene.board.bundle("2.0.0")

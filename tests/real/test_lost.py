@@ -5,6 +5,7 @@ import pytest
 from scene import Scene, attempts, finals
 
 
+@pytest.mark.case(10)
 @pytest.mark.parametrize("when", ["before the reboot", "after the reboot", "after the fallback"])
 def test_lost_journal_changes_nothing(scene: Scene, when: str) -> None:
     """RAUC's transaction (1.13) or the note at the server (1.8) tells; nothing is installed twice."""

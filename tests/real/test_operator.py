@@ -4,6 +4,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from rig.rauc import Board
 from scene import Scene
 
@@ -17,6 +18,7 @@ def untouched(board: Board) -> bool:
     return "installed.count" not in board.slot("B")
 
 
+@pytest.mark.state("soft")
 def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> None:
     """`status` shows what waits; after `confirm` it is installed, and the history says who wanted it."""
     scene.keys["soft"] = "ask"
@@ -38,12 +40,14 @@ def test_soft_action_waits_for_consent_that_a_command_gives(scene: Scene) -> Non
     assert "reboot-pending" in text
 
 
+@pytest.mark.state("soft")
 def test_soft_action_is_installed_unless_asked_for_consent(scene: Scene) -> None:
     action = scene.offer(scene.board.bundle("2.0.0"), forced=False)
     assert scene.once() == 0
     assert any("reboot pending" in message for message in action.messages())
 
 
+@pytest.mark.state("downloadonly", "downloaded none")
 def test_download_only_is_told_and_kept_for_the_rollout_that_follows(scene: Scene) -> None:
     """`downloaded` ends the action; the next one with the same bundle, of another set, does not fetch it again."""
     bundle = scene.board.bundle("2.0.0")
@@ -61,6 +65,8 @@ def test_download_only_is_told_and_kept_for_the_rollout_that_follows(scene: Scen
     assert scene.proxy.received - before < bundle.path.stat().st_size / 2
 
 
+@pytest.mark.case(13)
+@pytest.mark.state("forced, window not open")
 def test_closed_window_is_waited_for_with_the_bundle_at_hand(scene: Scene) -> None:
     """Fetched and verified before, kept across restarts; `--once` outside of a window has nothing more to do."""
     bundle = scene.board.bundle("2.0.0")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+@pytest.mark.case(16)
 @pytest.mark.parametrize(
     ("sleep", "expected"),
     [
@@ -38,6 +39,7 @@ def test_forms_that_servers_send_are_read(sleep: object, expected: float) -> Non
     assert seconds(sleep) == pytest.approx(expected)
 
 
+@pytest.mark.case(16)
 @pytest.mark.parametrize(
     "sleep",
     [

@@ -90,6 +90,7 @@ def check(universe: Universe) -> None:
     universe.close()
 
 
+@pytest.mark.case(10)
 @pytest.mark.parametrize(("version", "loader"), BOARDS)
 @pytest.mark.parametrize("story", STORIES)
 def test_every_single_cut_ends_in_the_truth(story, version, loader):
@@ -138,6 +139,7 @@ def test_every_second_cut_during_the_recovery_ends_in_the_truth(story, version, 
                 break
 
 
+@pytest.mark.case(6)
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_lost_answers_of_the_server_change_nothing(story, every):

@@ -48,6 +48,7 @@ def test_an_idle_daemon_polls_at_the_servers_interval():
         assert set(gaps(life.polls)) == {300.0}
 
 
+@pytest.mark.case(28)
 @pytest.mark.parametrize(("random", "first"), [(0.0, 0.0), (0.5, 30.0), (1.0, 60.0)])
 def test_the_first_poll_comes_at_random_within_its_bounds(random, first):
     with days(assigned=None) as life:
@@ -120,6 +121,7 @@ def test_poll_now_cuts_the_pause_after_a_failure_short():
         assert life.polls == [0, 10]
 
 
+@pytest.mark.case(18, 28)
 def test_a_server_that_is_away_is_asked_at_growing_pauses():
     """No faster than twice the interval's share over a day, and it is back within an interval."""
     with days(assigned=None) as life:
@@ -214,6 +216,7 @@ def test_an_action_that_the_server_closed_while_installing_is_dropped():
         assert life.final() is None
 
 
+@pytest.mark.case(2)
 def test_a_replaced_action_makes_room_for_the_new_one():
     """The old one is canceled, the new one installed, in one go."""
     with days() as life:
@@ -232,6 +235,7 @@ def test_a_cancelation_while_rauc_writes_is_rejected():
         assert life.universe.rauc.content["B"] == "v2"
 
 
+@pytest.mark.case(7)
 def test_a_cancelation_that_is_gone_is_no_trouble():
     """The operator thought better of it between the poll and our question."""
     with days() as life:

@@ -185,6 +185,7 @@ def test_window_survives_a_restart():
         assert len(life.universe.rauc.installed) == 1
 
 
+@pytest.mark.case(13)
 def test_bundle_that_was_changed_during_the_download_is_not_installed():
     """What is installed is what the action asks for when the installation begins."""
     with days() as life:
@@ -218,6 +219,7 @@ def test_download_only_that_stays_on_offer_is_told_once():
         assert len(life.fetches) == 1
 
 
+@pytest.mark.case(6)
 @pytest.mark.parametrize(
     ("asks", "end"),
     [
@@ -265,6 +267,7 @@ def test_soft_action_waits_for_consent_where_asked_for(lives):
         assert len(life.universe.rauc.installed) == 1
 
 
+@pytest.mark.state("soft, then forced")
 def test_soft_action_becomes_forced_in_flight():
     """The operator's word counts more than the missing consent."""
     with days(policy=Policy(ask=True)) as life:
@@ -297,6 +300,7 @@ def test_nothing_waits_for_consent():
             life.live(HOUR)
 
 
+@pytest.mark.case(9)
 @pytest.mark.parametrize(("confirmation", "given"), [("allow", True), ("deny", False)])
 def test_configuration_answers_where_the_server_wants_consent(confirmation, given):
     """Once, however often it is offered."""
@@ -307,6 +311,7 @@ def test_configuration_answers_where_the_server_wants_consent(confirmation, give
         assert bool(life.universe.rauc.installed) is given
 
 
+@pytest.mark.case(9)
 def test_denial_is_not_repeated_after_a_restart():
     """The action's history shows it."""
     with days(policy=Policy(confirmation="deny")) as life:

@@ -85,6 +85,7 @@ def files(place: Path) -> set[str]:
 # ---------------------------------------------------------------- whole
 
 
+@pytest.mark.case(21)
 def test_a_bundle_arrives_with_one_request_for_a_range(serve, http, place):
     """One request, for a range even at the beginning, and only the bundle is left."""
     server = serve()
@@ -352,6 +353,7 @@ LIES = {
 }
 
 
+@pytest.mark.case(21)
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_is_told_in_a_sentence_and_leaves_no_bundle(serve, http, place, lie):
     """Whatever a server does wrong becomes one sentence without secrets, and never a bundle."""

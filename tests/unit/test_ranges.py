@@ -20,6 +20,7 @@ def part(start: int, end: int, total: int | str, **more: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.case(21, 22)
 @pytest.mark.parametrize(
     ("have", "etag", "expected"),
     [
@@ -42,6 +43,7 @@ def test_a_request_carries_the_tag_as_received(have, etag, expected):
     assert headers.get("If-Range") == expected
 
 
+@pytest.mark.case(22)
 @pytest.mark.parametrize(
     ("status", "headers", "have", "size", "meaning"),
     [

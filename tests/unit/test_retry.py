@@ -119,6 +119,7 @@ def test_pauses_grow_up_to_the_cap_and_no_further(cap, failures):
         assert retry.LEAST_PAUSE <= pause <= most
 
 
+@pytest.mark.case(28)
 def test_pauses_are_spread():
     """A fleet does not come back in step: the pauses fill what they may have."""
     late = []

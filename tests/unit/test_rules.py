@@ -773,6 +773,7 @@ def test_parents_that_go_in_circles_end():
 # ---------------------------------------------------------------- when to poll
 
 
+@pytest.mark.case(16)
 @pytest.mark.parametrize(
     ("interval", "working", "seconds"),
     [
