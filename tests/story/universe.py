@@ -10,6 +10,7 @@ power (RAUC stops where it is, the board boots again).
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import shutil
 import tempfile
@@ -74,8 +75,10 @@ class _VirtualSelector(selectors.SelectSelector):
     def select(self, timeout=None):
         if timeout is None:
             raise AssertionError("the program waits for nothing that could ever happen")
-        # Time passes also while nothing waits: a rest too small to be added to it would never be over.
-        self.loop.virtual += max(timeout, 1e-6)
+        before = self.loop.virtual
+        self.loop.virtual += max(timeout, 0)
+        if timeout > 0 and self.loop.virtual == before:  # too small to be added, and would never be over
+            self.loop.virtual = math.nextafter(before, math.inf)
         return []  # there are no sockets and no threads
 
 
