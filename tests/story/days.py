@@ -64,7 +64,7 @@ class Days(Life):
             raise trouble
 
     async def poll(self) -> Poll:
-        self.polls.append(self.now() - self.start)
+        self.polls.append(round(self.now() - self.start, 3))
         await asyncio.sleep(self.took)
         self._meets("poll")
         poll = self.universe.hawkbit.poll()
