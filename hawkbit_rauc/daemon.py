@@ -393,11 +393,12 @@ class Daemon:
         self._soon = pause if len(self._ends) < MAX_ENDS else None
 
     async def _stop_work(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
+        if (task := self._task) is not None:
             task.cancel()
+            await asyncio.wait({task})  # awaiting it would take our own cancellation for its
+            self._task = None
             with contextlib.suppress(asyncio.CancelledError, PassingError, _OutOfTimeError):
-                await task
+                task.result()
 
     # ------------------------------------------------------------ time
 

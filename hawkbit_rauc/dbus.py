@@ -28,7 +28,10 @@ from jeepney import (
     new_method_call,
     new_signal,
 )
-from jeepney.io.asyncio import DBusConnection, open_dbus_connection
+from jeepney.auth import BEGIN, Authenticator
+from jeepney.bus import get_bus
+from jeepney.bus_messages import message_bus
+from jeepney.io.asyncio import DBusConnection
 
 from hawkbit_rauc.errors import RaucError
 
@@ -312,13 +315,39 @@ class Bus:
             address = self._address or bus_address()
             try:
                 async with asyncio.timeout(self.timeout):
-                    connection = await open_dbus_connection(address)
+                    connection = await _connect(address)
             except (OSError, EOFError, ValueError, RuntimeError, LookupError) as error:
                 which = {"SYSTEM": "system bus", "SESSION": "session bus"}.get(address, f"bus {address}")
                 reason = str(error) or type(error).__name__
                 raise RaucError(f"the {which} is not reachable ({reason}): start {BUS.unit}") from None
             self._line = _Line(connection)
             return self._line
+
+
+async def _connect(address: str) -> DBusConnection:
+    """Connect, authenticate and say hello (D-Bus specification).
+
+    jeepney's `open_dbus_connection` does the same, but whoever is cancelled in it may go on, or end with its errors.
+    """
+    reader, writer = await asyncio.open_unix_connection(get_bus(address))
+    try:
+        authenticator = Authenticator()
+        for line in authenticator:
+            writer.write(line)
+            await writer.drain()
+            if not (answer := await reader.read(1024)):
+                raise EOFError("it hung up before the authentication")
+            authenticator.feed(answer)
+        writer.write(BEGIN)
+        connection = DBusConnection(reader, writer)
+        await connection.send(message_bus.Hello())
+        while (reply := await connection.receive()).header.message_type is MessageType.signal:
+            pass
+        values(BUS, reply)
+    except BaseException:
+        writer.close()
+        raise
+    return connection
 
 
 def values(peer: Peer, reply: Message) -> tuple[Any, ...]:
@@ -380,8 +409,7 @@ class _Line:
 
     async def close(self) -> None:
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task})  # awaiting it would take our own cancellation for its
         with suppress(OSError):
             await self._connection.close()
 
