@@ -40,7 +40,9 @@ def wakes(process: Process) -> int:
 
 def environment(board: Board, folder: Path) -> dict[str, str]:
     (folder / "state").mkdir()
-    return {**board.bus.environment, "STATE_DIRECTORY": str(folder / "state")}
+    # What measures coverage would be measured too.
+    uncovered = dict.fromkeys(("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"), "")
+    return {**board.bus.environment, **uncovered, "STATE_DIRECTORY": str(folder / "state")}
 
 
 def written(folder: Path, server: Hawkbit, target: Any, **keys: object) -> Path:

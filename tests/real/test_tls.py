@@ -85,7 +85,7 @@ def scene(scene: Scene, front: Nginx, key: Key) -> Iterator[Scene]:
     }
     yield scene
     scene.close()
-    scene.hawkbit.delete_target(scene.target)
+    scene.target.delete()
 
 
 def test_a_deployment_by_client_certificate(scene: Scene, front: Nginx) -> None:
