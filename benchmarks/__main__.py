@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs all cases with all clients in turn, and prints medians as ratios beside what is aimed at."""
+"""Runs all cases with all clients in turn, and prints ratios of their medians beside what is aimed at."""
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -72,8 +71,8 @@ def cases(*, quick: bool) -> list[Case]:
     ]
 
 
-def play(case: Case, runs: int) -> dict[str, Numbers]:
-    """Let the clients take turns, and return the medians by client."""
+def play(case: Case, runs: int) -> dict[str, page.Runs]:
+    """Let the clients take turns, and return by client what each run gave for each number."""
     seen: dict[str, list[Numbers]] = {name: [] for name in case.contest}
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY) as folder:
         size = case.mib * MIB
@@ -90,11 +89,7 @@ def play(case: Case, runs: int) -> dict[str, Numbers]:
             finally:
                 if case.rate:
                     pace("")
-    return {name: _medians(found) for name, found in seen.items()}
-
-
-def _medians(found: list[Numbers]) -> Numbers:
-    return {key: statistics.median(numbers[key] for numbers in found) for key in found[0]}
+    return {name: {key: [run[key] for run in found] for key in found[0]} for name, found in seen.items()}
 
 
 def main() -> int:
@@ -104,7 +99,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, metavar="N", help="runs of each client in each case; 7")
     names = [case.name for case in cases(quick=True)]
     parser.add_argument("--case", action="append", choices=names, help="only this one; may be repeated")
-    parser.add_argument("--results", type=Path, default=CACHE / "benchmark.json", help="where the medians go")
+    parser.add_argument("--results", type=Path, default=CACHE / "benchmark.json", help="where all numbers go")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write the ratios as SVG")
     parser.add_argument("--show", action="store_true", help="print former results again, measure nothing")
     parser.add_argument("--fetch", action="store_true", help=argparse.SUPPRESS)
@@ -115,7 +110,7 @@ def main() -> int:
         return 0
     need_root()
     clients.stop_on_signals()
-    results: dict[str, dict[str, Numbers]] = {}
+    results: dict[str, dict[str, page.Runs]] = {}
     if arguments.show or arguments.case:
         results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     if not arguments.show:
