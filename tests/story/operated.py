@@ -9,7 +9,6 @@ knows nothing of how the program works.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,13 @@ from universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoo
 
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.deployment import World
-from hawkbit_rauc.errors import DownloadError, HawkbitRaucError, OfferGoneError, ServerError
+from hawkbit_rauc.errors import (
+    DownloadError,
+    HawkbitRaucError,
+    NothingWaitsError,
+    OfferGoneError,
+    ServerError,
+)
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -154,7 +159,7 @@ class Specification:
             return "" if place.disk.get(bundle) == CHUNKS else "the bundle is not there"
         if feedback.finished is Finished.FAILURE:
             attempts = sum(begun in place.attempts(action) for begun, _ in rauc.installed)
-            by_hand = any(by.startswith("by hand") for by in place.written_by.values())
+            by_hand = any(content.startswith("hand") for content in rauc.content.values())
             reason = by_hand or attempts >= 3 or bundle in rauc.refused | rauc.broken | set(self.excused)
             return "" if reason else "nothing speaks against it"
         if place.policy.report_installed:
@@ -536,14 +541,18 @@ class Course:
         if self._daemon is None:
             return
 
-        async def ask(daemon: Daemon) -> str | None:
-            with contextlib.suppress(HawkbitRaucError, Cut):
-                return await daemon.answer(None, given=given)
-            return None
+        async def ask(daemon: Daemon) -> bool:
+            try:
+                await daemon.answer(None, given=given)
+            except NothingWaitsError:
+                return False
+            except (HawkbitRaucError, Cut):
+                pass  # it was said, and may have arrived
+            return True
 
-        answered = self._loop.run_until_complete(ask(self._daemon))
-        if answered and given:
-            self.place.specification.consented.add(int(answered))
+        shown = self.place.target.selected
+        if self._loop.run_until_complete(ask(self._daemon)) and given and shown:
+            self.place.specification.consented.add(shown.id)
 
     # ------------------------------------------------------------ what can happen
 
