@@ -74,14 +74,21 @@ class _VirtualSelector(selectors.SelectSelector):
     def select(self, timeout=None):
         if timeout is None:
             raise AssertionError("the program waits for nothing that could ever happen")
-        # Time passes also while nothing waits: a rest too small to be added to it would never be over.
-        self.loop.virtual += max(timeout, 1e-6)
+        self.loop.virtual += max(timeout, self.loop.tick)
         return []  # there are no sockets and no threads
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self, start: float) -> None:
-        self.virtual = start
+    """A loop whose time does not pass but jumps.
+
+    Args:
+        start: its time.
+        tick: seconds that pass in any case; over months, a rest too small to be added to the time would
+            never be over.
+    """
+
+    def __init__(self, start: float, tick: float = 0.0) -> None:
+        self.virtual, self.tick = start, tick
         selector = _VirtualSelector()
         selector.loop = self
         super().__init__(selector)
