@@ -197,6 +197,8 @@ def recall(
     action = deployment.action
     if journal and journal.action == action and not journal.told:
         return journal
+    if journal and journal.overtaken and journal.overtaken.action == action:
+        return journal.overtaken
     content = fingerprint(choose_bundle(deployment, choice))
     if journal and journal.action == action:
         if journal.outcome and journal.outcome.success and journal.artifact == content:
@@ -211,6 +213,20 @@ def recall(
         if any(slot.transaction == transaction for slot in system.slots):
             return Record(action, attempt=attempt, artifact=content, transaction=transaction)
     return Record(action, artifact=content)
+
+
+def overtaken(journal: Record | None, record: Record) -> Record | None:
+    """Say which action was begun and is not over, where the server shows a heavier one before it (DDI).
+
+    Args:
+        journal: the journal's record.
+        record: what is about to take its place.
+    """
+    if journal is None or journal.action == record.action:
+        return journal.overtaken if journal else record.overtaken
+    begun = journal.attempt > journal.series and not journal.told
+    left = journal if begun else journal.overtaken
+    return evolve(left, overtaken=None) if left and left.action != record.action else None
 
 
 def begin(record: Record, system: System, boot_id: str, identity: Identity) -> Record:

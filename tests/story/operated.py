@@ -440,7 +440,7 @@ class Course:
     def __init__(self, place: Place) -> None:
         self.place = place
         place.hawkbit = _Offered(place.target)
-        self._loop = VirtualLoop(place.now)
+        self._loop = VirtualLoop(place.now, tick=1e-6)
         self._life: Operated | None = None
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[int] | None = None
@@ -599,11 +599,15 @@ class Course:
 
     # ------------------------------------------------------------ the end
 
-    def settle(self, days: float = 30) -> None:
-        """Everything works again, and everybody agrees; all actions have to come to their ends."""
+    def calm(self) -> None:
+        """Everything works again."""
         place = self.place
         place.away_until, place.refuses, place.loses, place.cuts, place.lose_journal = 0, 0, 0, {}, False
         place.rauc_dies_at, place.acts = "", {}
+
+    def settle(self, days: float = 30) -> None:
+        """Everybody agrees, and all actions have to come to their ends."""
+        place = self.place
         for _ in range(int(days * 24)):
             if not self.open:
                 break

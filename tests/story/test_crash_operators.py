@@ -80,6 +80,14 @@ def closed_by_the_server(course: Course) -> None:
     course.assign()
 
 
+def overtaken(course: Course) -> None:
+    """A heavier action comes while the reboot waits; the cancelation of the first one is shown after it."""
+    course.place.policy = Policy()
+    course.assign(weight=500)
+    course.wait(500)
+    course.assign(download_only=True)
+
+
 def kind_of_bundle(kind: str) -> Callable[[Course], None]:
     def story(course: Course) -> None:
         course.assign(kind)
@@ -99,9 +107,14 @@ STORIES: dict[str, Callable[[Course], None]] = {
     "replaced while installing": replaced_while_installing,
     "force-quit while installing": force_quit_while_installing,
     "closed by the server while fetching": closed_by_the_server,
+    "overtaken while the reboot waits": overtaken,
     "fallback, then another": kind_of_bundle("broken"),
     "refused, then another": kind_of_bundle("refused"),
 }
+
+
+#: What the journal alone can know: hawkBit tells nothing of a canceled action's history.
+NEEDS_JOURNAL = "overtaken while the reboot waits"
 
 
 def live(story: str, version: str, loader: str, how: type[Cut] | None, at: int, *, lose: bool) -> int:
@@ -113,6 +126,7 @@ def live(story: str, version: str, loader: str, how: type[Cut] | None, at: int, 
             course.cut(how, at, lose_journal=lose)
         STORIES[story](course)
         course.settle()
+        assert how is None or course.place.deaths
         return course.place.effects
     finally:
         course.close()
@@ -125,6 +139,7 @@ def test_every_cut_ends_in_the_truth_whatever_was_asked_for(story, version, load
     points = live(story, version, loader, None, 0, lose=False)
     assert points >= 4
     ways = list(itertools.product(range(1, points + 1), (Cut, PowerCut), (False, True)))
+    ways = [way for way in ways if not (way[-1] and story == NEEDS_JOURNAL)]
     for at, how, lose in ways:
         live(story, version, loader, how, at, lose=lose)
     table.hold(story, f"RAUC {version}, {loader}", points, len(ways))
