@@ -384,7 +384,9 @@ async def reboot(work: Work, world: World, *, into: str = "new") -> None:
     recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
     if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
         return
-    await world.installer.system()  # says so where RAUC is busy
+    system = await world.installer.system()  # says so where RAUC is busy
+    if into == "new" and rules.new_system_runs(work.record, system):
+        return  # with the boot id of before, as in a container
     try:
         why = await _asked("before-reboot", work, world)
     except DeploymentError as error:

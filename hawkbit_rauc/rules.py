@@ -289,7 +289,7 @@ def judge(record: Record, system: System, boot_id: str) -> Verdict:
     booted = system.booted
     if booted is None:  # row 1
         return Wait("booted from a recovery, external or unknown slot: can't tell how the installation ended")
-    if _new_system_runs(record, system, booted):
+    if new_system_runs(record, system):
         return _in_new(record, system, booted)
     return _in_old(record, system, booted, boot_id)
 
@@ -318,7 +318,11 @@ def way_back(system: System) -> bool:
     return any(slot.boot_status == "good" and slot != booted for slot in _bootable(system.slots))
 
 
-def _new_system_runs(record: Record, system: System, booted: Slot) -> bool:
+def new_system_runs(record: Record, system: System) -> bool:
+    """Whether another slot is booted than the one that ran when the attempt began."""
+    booted = system.booted
+    if booted is None:
+        return False
     if record.booted is not None:
         return system.key(booted) != record.booted
     return any(system.group(slot).name == booted.name for slot in installed_by(record, system))

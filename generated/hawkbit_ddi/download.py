@@ -292,9 +292,10 @@ def wanted(
     href = artifact_link(source.links)
     if href is None:
         raise LinkError(f"the artifact {presentable(source.filename or '')!r} has no link for a download")
+    announced = source.size if isinstance(source.size, int) else None  # whatever a later document makes of it
     return (
         client.rebase(href),
-        source.size if size is None else size,
+        announced if size is None else size,
         source.hashes if hashes is None else hashes,
     )
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """With `mark_good = own` the daemon ends the trial of a new system, on real RAUCs with boot loaders that count."""
 
+from collections.abc import Callable
+
 import pytest
-from conftest import NewScene
 from scene import Scene
 
+NewScene = Callable[..., Scene]
 LOADERS = pytest.mark.parametrize("loader", ["grub", "uboot"])
 
 

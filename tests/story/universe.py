@@ -10,6 +10,7 @@ power (RAUC stops where it is, the board boots again).
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import shutil
 import tempfile
@@ -74,21 +75,16 @@ class _VirtualSelector(selectors.SelectSelector):
     def select(self, timeout=None):
         if timeout is None:
             raise AssertionError("the program waits for nothing that could ever happen")
-        self.loop.virtual += max(timeout, self.loop.tick)
+        before = self.loop.virtual
+        self.loop.virtual += max(timeout, 0)
+        if timeout > 0 and self.loop.virtual == before:  # too small to be added, and would never be over
+            self.loop.virtual = math.nextafter(before, math.inf)
         return []  # there are no sockets and no threads
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time does not pass but jumps.
-
-    Args:
-        start: its time.
-        tick: seconds that pass in any case; over months, a rest too small to be added to the time would
-            never be over.
-    """
-
-    def __init__(self, start: float, tick: float = 0.0) -> None:
-        self.virtual, self.tick = start, tick
+    def __init__(self, start: float) -> None:
+        self.virtual = start
         selector = _VirtualSelector()
         selector.loop = self
         super().__init__(selector)
