@@ -440,7 +440,7 @@ class Course:
     def __init__(self, place: Place) -> None:
         self.place = place
         place.hawkbit = _Offered(place.target)
-        self._loop = VirtualLoop(place.now)
+        self._loop = VirtualLoop(place.now, tick=1e-6)
         self._life: Operated | None = None
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[int] | None = None
