@@ -394,9 +394,10 @@ def _again(record: Record) -> Verdict:
 def installed_by(record: Record, system: System) -> list[Slot]:
     """The slots that an attempt has written: by RAUC's transaction (>= 1.10), else by its counts (1.8).
 
-    A slot whose identical image RAUC skipped keeps transaction and count; it is known by its image.
+    A slot whose identical image RAUC skipped keeps transaction and count; it is known by its image, and is none
+    that ran then: that one was activated by hand, or by us to take the installation back.
     """
-    return [slot for slot in system.slots if _ours(record, slot, record.before.get(system.key(slot)))]
+    return [slot for slot in system.slots if _ours(record, slot, system)]
 
 
 def installed_image(record: Record, system: System) -> str | None:
@@ -404,7 +405,8 @@ def installed_image(record: Record, system: System) -> str | None:
     return next((slot.sha256 for slot in installed_by(record, system) if slot.bootname), None)
 
 
-def _ours(record: Record, slot: Slot, before: Counts | None) -> bool:
+def _ours(record: Record, slot: Slot, system: System) -> bool:
+    before = record.before.get(system.key(slot))
     if slot.transaction is not None and slot.transaction == record.transaction:
         return True
     if before is None:
@@ -413,6 +415,7 @@ def _ours(record: Record, slot: Slot, before: Counts | None) -> bool:
         return True
     return (
         record.completed
+        and system.key(system.group(slot)) != record.booted
         and slot.installed_count == before.installed
         and slot.activated_count > before.activated
         and slot.sha256 is not None

@@ -88,6 +88,16 @@ def overtaken(course: Course) -> None:
     course.assign(download_only=True)
 
 
+def canceled_after_another(course: Course) -> None:
+    """The old system, which is made primary again, was itself installed."""
+    course.place.policy = Policy()
+    course.assign()
+    course.wait(4500)
+    action = course.assign()
+    course.wait(500)
+    course.cancel(action)
+
+
 def kind_of_bundle(kind: str) -> Callable[[Course], None]:
     def story(course: Course) -> None:
         course.assign(kind)
@@ -108,6 +118,7 @@ STORIES: dict[str, Callable[[Course], None]] = {
     "force-quit while installing": force_quit_while_installing,
     "closed by the server while fetching": closed_by_the_server,
     "overtaken while the reboot waits": overtaken,
+    "installed, then canceled while the reboot waits": canceled_after_another,
     "fallback, then another": kind_of_bundle("broken"),
     "refused, then another": kind_of_bundle("refused"),
 }

@@ -725,6 +725,16 @@ def test_an_installation_into_the_other_group_can_be_taken_back(kind):
 
 
 @each_kind
+def test_what_was_half_taken_back_can_be_taken_back_still(kind):
+    """The booted slot was made primary again, and then the power was cut."""
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.install(record)
+    board.change("A", activated_count=board.slots["A"].activated_count + 1)
+    assert rules.reversible(record, board.system).name == "rootfs.1"
+
+
+@each_kind
 def test_an_installation_that_wrote_more_than_the_other_group_can_not(kind):
     board = Board(**kind)
     record = board.begin()
