@@ -160,7 +160,13 @@ class Specification:
         if feedback.finished is Finished.FAILURE:
             attempts = sum(begun in place.attempts(action) for begun, _ in rauc.installed)
             by_hand = any(content.startswith("hand") for content in rauc.content.values())
-            reason = by_hand or attempts >= 3 or bundle in rauc.refused | rauc.broken | set(self.excused)
+            by_another = attempts > 0 and rauc.installed[-1][0] not in place.attempts(action)
+            reason = (
+                by_hand
+                or by_another
+                or attempts >= 3
+                or bundle in rauc.refused | rauc.broken | set(self.excused)
+            )
             return "" if reason else "nothing speaks against it"
         if place.policy.report_installed:
             return "" if bundle in rauc.content.values() else f"{bundle} is in no slot"

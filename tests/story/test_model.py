@@ -194,7 +194,7 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(
-    max_examples=settings().max_examples if LONG else 300,
+    max_examples=settings().max_examples if LONG else 800,
     derandomize=not LONG,
     stateful_step_count=25,
     deadline=None,
