@@ -332,6 +332,8 @@ def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
     """Rows 2, 3, 4 and 10: another slot than before the attempt is booted."""
     parts = [slot for slot in installed_by(record, system) if system.group(slot).name == booted.name]
     if not system.stores_status:
+        if not record.completed:
+            return _again(record)  # the boot loader may have fallen over to it before RAUC had begun
         how = "by the booted slot only: RAUC stores no slot status"
     elif parts and all(slot.status == "ok" for slot in parts):
         how = (
