@@ -31,6 +31,8 @@ async def answer(action: str, record: Record | None, world: World, *, writing: b
     Raises:
         PassingError: try again later; nothing is lost.
     """
+    if record and record.overtaken and record.overtaken.action == action:
+        record = record.overtaken
     if writing:
         await _reject(action, "RAUC is writing the new system, which can't be interrupted", world)
     elif record is None:

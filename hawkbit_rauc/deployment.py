@@ -330,7 +330,9 @@ def tidy(record: Record | None, world: World) -> None:
 
 def _keep(record: Record, work: Work, world: World) -> None:
     """Write the record down before anything else happens."""
-    if record != world.journal.read():
+    journal = world.journal.read()
+    record = evolve(record, overtaken=rules.overtaken(journal, record))
+    if record != journal:
         world.journal.write(record)
         work.alive = world.clock.now()
     work.record = record

@@ -167,6 +167,11 @@ def _outcome(value: object) -> Outcome | None:
     )
 
 
+def _overtaken(value: object) -> Record | None:
+    """Read the one record within a record."""
+    return _structure({**value, "overtaken": None}) if isinstance(value, Mapping) else None
+
+
 _TEXT, _NUMBER, _FLAG = _plain(str), _plain(int), _plain(bool)
 _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "action": _TEXT,
@@ -188,6 +193,7 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "committed": _FLAG,
     "gave_up": _TEXT,
     "undoing": _FLAG,
+    "overtaken": _overtaken,
     "outcome": _outcome,
     "told": _FLAG,
 }

@@ -358,6 +358,7 @@ class Record:
         committed: the new system was found healthy and is, or is about to be, marked good by ourselves.
         gave_up: why its trial was given up by ourselves.
         undoing: a cancelation was accepted after the installation and is being carried out.
+        overtaken: the action that was begun before this one, which is heavier, and is not over.
         outcome: decided, to be told.
         told: the server has it, or does not want it.
     """
@@ -381,6 +382,7 @@ class Record:
     committed: bool = False
     gave_up: str | None = None
     undoing: bool = False
+    overtaken: Record | None = None
     outcome: Outcome | None = None
     told: bool = False
 

@@ -197,6 +197,8 @@ def recall(
     action = deployment.action
     if journal and journal.action == action and not journal.told:
         return journal
+    if journal and journal.overtaken and journal.overtaken.action == action:
+        return journal.overtaken
     content = fingerprint(choose_bundle(deployment, choice))
     if journal and journal.action == action:
         if journal.outcome and journal.outcome.success and journal.artifact == content:
@@ -211,6 +213,20 @@ def recall(
         if any(slot.transaction == transaction for slot in system.slots):
             return Record(action, attempt=attempt, artifact=content, transaction=transaction)
     return Record(action, artifact=content)
+
+
+def overtaken(journal: Record | None, record: Record) -> Record | None:
+    """Say which action was begun and is not over, where the server shows a heavier one before it (DDI).
+
+    Args:
+        journal: the journal's record.
+        record: what is about to take its place.
+    """
+    if journal is None or journal.action == record.action:
+        return journal.overtaken if journal else record.overtaken
+    begun = journal.attempt > journal.series and not journal.told
+    left = journal if begun else journal.overtaken
+    return evolve(left, overtaken=None) if left and left.action != record.action else None
 
 
 def begin(record: Record, system: System, boot_id: str, identity: Identity) -> Record:
@@ -316,6 +332,8 @@ def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
     """Rows 2, 3, 4 and 10: another slot than before the attempt is booted."""
     parts = [slot for slot in installed_by(record, system) if system.group(slot).name == booted.name]
     if not system.stores_status:
+        if not record.completed:
+            return _again(record)  # the boot loader may have fallen over to it before RAUC had begun
         how = "by the booted slot only: RAUC stores no slot status"
     elif parts and all(slot.status == "ok" for slot in parts):
         how = (
@@ -378,9 +396,10 @@ def _again(record: Record) -> Verdict:
 def installed_by(record: Record, system: System) -> list[Slot]:
     """The slots that an attempt has written: by RAUC's transaction (>= 1.10), else by its counts (1.8).
 
-    A slot whose identical image RAUC skipped keeps transaction and count; it is known by its image.
+    A slot whose identical image RAUC skipped keeps transaction and count; it is known by its image, and is none
+    that ran then: that one was activated by hand, or by us to take the installation back.
     """
-    return [slot for slot in system.slots if _ours(record, slot, record.before.get(system.key(slot)))]
+    return [slot for slot in system.slots if _ours(record, slot, system)]
 
 
 def installed_image(record: Record, system: System) -> str | None:
@@ -388,7 +407,8 @@ def installed_image(record: Record, system: System) -> str | None:
     return next((slot.sha256 for slot in installed_by(record, system) if slot.bootname), None)
 
 
-def _ours(record: Record, slot: Slot, before: Counts | None) -> bool:
+def _ours(record: Record, slot: Slot, system: System) -> bool:
+    before = record.before.get(system.key(slot))
     if slot.transaction is not None and slot.transaction == record.transaction:
         return True
     if before is None:
@@ -397,6 +417,7 @@ def _ours(record: Record, slot: Slot, before: Counts | None) -> bool:
         return True
     return (
         record.completed
+        and system.key(system.group(slot)) != record.booted
         and slot.installed_count == before.installed
         and slot.activated_count > before.activated
         and slot.sha256 is not None

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rig import states
 
 from hawkbit_rauc.cli import main
 from hawkbit_rauc.config import parse
@@ -76,3 +77,8 @@ def test_operators_page_names_the_exit_codes(capsys: pytest.CaptureFixture[str])
     assert f"| {usage.value.code} | bad usage |" in page
     assert f"| {main(['-c', '/nonexistent', 'check'])} | the configuration can't work |" in page
     assert "/nonexistent" in capsys.readouterr().err
+
+
+def test_table_of_states_is_what_the_marks_say() -> None:
+    """docs/states.md names the tests that see each case; else run scripts/states."""
+    assert states.text() == states.PAGE.read_text()

@@ -9,7 +9,6 @@ knows nothing of how the program works.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,13 @@ from universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoo
 
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.deployment import World
-from hawkbit_rauc.errors import DownloadError, HawkbitRaucError, OfferGoneError, ServerError
+from hawkbit_rauc.errors import (
+    DownloadError,
+    HawkbitRaucError,
+    NothingWaitsError,
+    OfferGoneError,
+    ServerError,
+)
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -154,8 +159,14 @@ class Specification:
             return "" if place.disk.get(bundle) == CHUNKS else "the bundle is not there"
         if feedback.finished is Finished.FAILURE:
             attempts = sum(begun in place.attempts(action) for begun, _ in rauc.installed)
-            by_hand = any(by.startswith("by hand") for by in place.written_by.values())
-            reason = by_hand or attempts >= 3 or bundle in rauc.refused | rauc.broken | set(self.excused)
+            by_hand = any(content.startswith("hand") for content in rauc.content.values())
+            by_another = attempts > 0 and rauc.installed[-1][0] not in place.attempts(action)
+            reason = (
+                by_hand
+                or by_another
+                or attempts >= 3
+                or bundle in rauc.refused | rauc.broken | set(self.excused)
+            )
             return "" if reason else "nothing speaks against it"
         if place.policy.report_installed:
             return "" if bundle in rauc.content.values() else f"{bundle} is in no slot"
@@ -435,7 +446,7 @@ class Course:
     def __init__(self, place: Place) -> None:
         self.place = place
         place.hawkbit = _Offered(place.target)
-        self._loop = VirtualLoop(place.now)
+        self._loop = VirtualLoop(place.now, tick=1e-6)
         self._life: Operated | None = None
         self._daemon: Daemon | None = None
         self._task: asyncio.Task[int] | None = None
@@ -536,14 +547,18 @@ class Course:
         if self._daemon is None:
             return
 
-        async def ask(daemon: Daemon) -> str | None:
-            with contextlib.suppress(HawkbitRaucError, Cut):
-                return await daemon.answer(None, given=given)
-            return None
+        async def ask(daemon: Daemon) -> bool:
+            try:
+                await daemon.answer(None, given=given)
+            except NothingWaitsError:
+                return False
+            except (HawkbitRaucError, Cut):
+                pass  # it was said, and may have arrived
+            return True
 
-        answered = self._loop.run_until_complete(ask(self._daemon))
-        if answered and given:
-            self.place.specification.consented.add(int(answered))
+        shown = self.place.target.selected
+        if self._loop.run_until_complete(ask(self._daemon)) and given and shown:
+            self.place.specification.consented.add(shown.id)
 
     # ------------------------------------------------------------ what can happen
 
@@ -590,11 +605,15 @@ class Course:
 
     # ------------------------------------------------------------ the end
 
-    def settle(self, days: float = 30) -> None:
-        """Everything works again, and everybody agrees; all actions have to come to their ends."""
+    def calm(self) -> None:
+        """Everything works again."""
         place = self.place
         place.away_until, place.refuses, place.loses, place.cuts, place.lose_journal = 0, 0, 0, {}, False
         place.rauc_dies_at, place.acts = "", {}
+
+    def settle(self, days: float = 30) -> None:
+        """Everybody agrees, and all actions have to come to their ends."""
+        place = self.place
         for _ in range(int(days * 24)):
             if not self.open:
                 break

@@ -100,6 +100,7 @@ def test_year_ends_with_one_truthful_final_for_each_deployment(chance, caplog, c
     try:
         for _ in range(DEPLOYMENTS):
             year.half_week()
+        course.calm()
         course.settle()
         place = course.place
         assert place.now > 360 * DAY

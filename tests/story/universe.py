@@ -10,6 +10,7 @@ power (RAUC stops where it is, the board boots again).
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import shutil
 import tempfile
@@ -74,14 +75,24 @@ class _VirtualSelector(selectors.SelectSelector):
     def select(self, timeout=None):
         if timeout is None:
             raise AssertionError("the program waits for nothing that could ever happen")
-        # Time passes also while nothing waits: a rest too small to be added to it would never be over.
-        self.loop.virtual += max(timeout, 1e-6)
+        before = self.loop.virtual
+        self.loop.virtual += max(timeout, self.loop.tick)
+        if timeout > 0 and self.loop.virtual == before:  # too small to be added, and would never be over
+            self.loop.virtual = math.nextafter(before, math.inf)
         return []  # there are no sockets and no threads
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self, start: float) -> None:
-        self.virtual = start
+    """A loop whose time does not pass but jumps.
+
+    Args:
+        start: its time.
+        tick: seconds that pass in any case: asyncio calls a timer up to a nanosecond early, and who then
+            waits for the rest would wait for ever, where that is too small to be added to months.
+    """
+
+    def __init__(self, start: float, tick: float = 0.0) -> None:
+        self.virtual, self.tick = start, tick
         selector = _VirtualSelector()
         selector.loop = self
         super().__init__(selector)

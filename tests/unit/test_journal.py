@@ -40,6 +40,7 @@ RECORD = Record(
     committed=True,
     gave_up="hook health/10-net refused (exit code 1)",
     undoing=True,
+    overtaken=Record("6", attempt=1),
     outcome=Outcome(success=False, details=("one", "two"), code=3),
     told=True,
 )

@@ -381,6 +381,15 @@ def test_row_10_without_stored_status_the_booted_slot_decides(loader, memory):
         assert "fell back" in failed(judged(record, board))
 
 
+@pytest.mark.parametrize("version", ["1.8", "1.13"])
+def test_row_10_other_slot_alone_is_no_success(version):
+    """RAUC had not begun, and the power was cut until the boot loader took the other slot."""
+    board = Board(version=version, stores=False)
+    record = board.begin()
+    board.booted = "B"
+    assert judged(record, board) == Install()
+
+
 @pytest.mark.parametrize("attempt", [1, 2, 3])
 def test_row_11_the_transaction_is_computed_again(attempt):
     board = Board()
@@ -721,6 +730,16 @@ def test_an_installation_into_the_other_group_can_be_taken_back(kind):
     board = Board(**kind)
     record = board.begin()
     board.install(record)
+    assert rules.reversible(record, board.system).name == "rootfs.1"
+
+
+@each_kind
+def test_what_was_half_taken_back_can_be_taken_back_still(kind):
+    """The booted slot was made primary again, and then the power was cut."""
+    board = Board(**kind)
+    record = evolve(board.begin(), completed=True)
+    board.install(record)
+    board.change("A", activated_count=board.slots["A"].activated_count + 1)
     assert rules.reversible(record, board.system).name == "rootfs.1"
 
 
