@@ -324,6 +324,12 @@ class Bus:
             return self._line
 
 
+async def _some(reader: asyncio.StreamReader) -> bytes:
+    if data := await reader.read(1024):
+        return data
+    raise EOFError("it hung up before the authentication")
+
+
 async def _connect(address: str) -> DBusConnection:
     """Connect, authenticate and say hello (D-Bus specification).
 
@@ -335,9 +341,7 @@ async def _connect(address: str) -> DBusConnection:
         for line in authenticator:
             writer.write(line)
             await writer.drain()
-            if not (answer := await reader.read(1024)):
-                raise EOFError("it hung up before the authentication")
-            authenticator.feed(answer)
+            authenticator.feed(await _some(reader))
         writer.write(BEGIN)
         connection = DBusConnection(reader, writer)
         await connection.send(message_bus.Hello())
