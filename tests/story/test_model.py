@@ -18,6 +18,7 @@ from universe import Cut, PowerCut, Rauc
 from hawkbit_rauc.deployment import Policy
 from hawkbit_testing.actions import Action
 
+LOG = logging.getLogger("hawkbit_rauc")
 #: A profile of one's own takes new courses, as many as it says.
 LONG = settings.get_current_profile_name() == "long"
 STEPS = st.sampled_from(
@@ -49,7 +50,7 @@ class Model(RuleBasedStateMachine):
     def begin(
         self, version, loader, streams, reboot, ask, confirmation, installed, flow, autoclose, trial
     ) -> None:
-        logging.getLogger("hawkbit_rauc").setLevel(logging.CRITICAL)
+        LOG.setLevel(logging.CRITICAL)
         policy = Policy(
             report_installed=installed,
             reboot=reboot,
@@ -66,12 +67,15 @@ class Model(RuleBasedStateMachine):
         self.course.log.append(f"RAUC {version}, {loader}, {policy}, streams: {streams}, flow: {flow}")
 
     def teardown(self) -> None:
-        if hasattr(self, "course"):
-            try:
-                self.course.calm()
-                self.course.settle()
-            finally:
-                self.course.close()
+        try:
+            if hasattr(self, "course"):
+                try:
+                    self.course.calm()
+                    self.course.settle()
+                finally:
+                    self.course.close()
+        finally:
+            LOG.setLevel(logging.NOTSET)
 
     # ------------------------------------------------------------ operators
 
