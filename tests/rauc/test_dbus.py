@@ -146,8 +146,8 @@ def test_bus_is_used_again_when_it_is_back(bus: RigBus) -> None:
 def test_who_is_cancelled_is_cancelled_whenever_that_is(bus: RigBus) -> None:
     """At whichever of its steps a first call is cancelled, it ends so: connecting swallows nothing."""
 
-    async def cancelled_after(steps: int) -> bool:
-        """Cancel a call after so many turns of the event loop; False where it was over before."""
+    async def cancelled_after(steps: int) -> None:
+        """Cancel a call after so many turns of the event loop, unless it is over before."""
         ours = Bus(bus.address)
         call = asyncio.ensure_future(ours.call(ECHO, "Say", "s", "hello"))
         for _ in range(steps):
@@ -158,16 +158,13 @@ def test_who_is_cancelled_is_cancelled_whenever_that_is(bus: RigBus) -> None:
         done, _ = await asyncio.wait({call}, timeout=5)
         assert over or [task.cancelled() for task in done] == [True], f"after {steps} steps"
         await ours.close()
-        return not over
 
-    async def story() -> int:
-        steps = 0
-        while await cancelled_after(steps):
-            steps += 1
-        return steps
+    async def story() -> None:
+        for steps in range(100):
+            await cancelled_after(steps)
 
     with echo(bus):
-        assert asyncio.run(story()) > 20
+        asyncio.run(story())
 
 
 def test_service_is_not_started_where_it_shall_not_be(bus: RigBus) -> None:
