@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from flaky_server import Fault, FlakyServer
+from rig.flaky_server import Fault, FlakyServer
 
 from hawkbit_rauc import download, part
 from hawkbit_rauc.download import Downloads

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from attrs import define, field, frozen
 
@@ -127,7 +127,7 @@ class FlakyServer:
             self.hung_up.set()
 
     @staticmethod
-    def _read(lines) -> Request | None:
+    def _read(lines: BinaryIO) -> Request | None:
         first = lines.readline().decode()
         if not first.strip():
             return None
