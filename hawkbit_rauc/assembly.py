@@ -83,6 +83,7 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
 
     witness = unit_witness(bus, config.commit_witness) if config.commit_witness else own_mark
     rauc = Rauc(bus, witness=witness)
+    board = _board(config, bus)
     downloads = Downloads(
         config.bundle_download_location,
         server.http,
@@ -90,6 +91,7 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
         speed_limit=config.download_speed_limit,
         low_speed_time=config.low_speed_time,
         low_speed_rate=config.low_speed_rate,
+        boot_id=board.boot_id,
     )
     policy = Policy(
         report_installed=config.report_success == "installed",
@@ -104,7 +106,7 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     journal = Journal(state_folder(), server.identity)
     source = _streams(config, server, rauc, downloads) if config.stream_bundle else downloads
     hooks = Hooks(config.hooks, timeout=config.hook_timeout)
-    world = World(server, source, rauc, journal, _board(config, bus), BootClock(), hooks, policy)
+    world = World(server, source, rauc, journal, board, BootClock(), hooks, policy)
     if config.mark_good == "own":
         commit = Commit(world, config.commit_timeout)
     try:

@@ -53,6 +53,7 @@ class Downloads:
         speed_limit: bytes per second, 0 for none.
         low_speed_time, low_speed_rate: give up when fewer bytes per second than the rate arrived over
             this many seconds; 0 for never (curl's LOW_SPEED_TIME and LOW_SPEED_LIMIT).
+        boot_id: of this boot: of a part that another one has written, only what was safely on the disk counts.
     """
 
     location: Path
@@ -61,6 +62,7 @@ class Downloads:
     speed_limit: int = 0
     low_speed_time: float = 60
     low_speed_rate: float = 100
+    boot_id: str = ""
 
     async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Path:  # noqa: ARG002
         """Bring a bundle to the disk, verified and durable; resumes what is already there.
@@ -162,7 +164,7 @@ class _Transfer:
 
     def run(self) -> Path:
         """Fetch. Raises as `Downloads.fetch`."""
-        bundle = Part(self.settings.location, self.artifact, self.stop)
+        bundle = Part(self.settings.location, self.artifact, self.stop, self.settings.boot_id)
         try:
             if not bundle.open(resume=self.settings.resume):
                 self._fill(bundle)

@@ -2,8 +2,10 @@
 """The bundle on the disk, whole or in part.
 
 A part lies beside the bundle's place as `.part`, with a note of what it is as `.part.json`. Neither
-is trusted: all bytes are hashed, those of former tries too, since after a power cut the last blocks
-of a file may be zeros. Nothing that others may have put there is followed or written into.
+is trusted: all bytes are hashed, those of former tries too. After a power cut the last blocks of a
+file may be zeros, so of what another boot has written only that counts which the note vouches for:
+it was on the disk, and its hash is known. Nothing that others may have put there is followed or
+written into.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ BLOCK = 256 * 1024
 MARGIN = 4 * 2**20
 #: Bytes between two looks at the free space: others write too.
 ROOM_STEP = 16 * 2**20
+#: Bytes after which what is here is brought to the disk and vouched for: what a power cut costs at most.
+SAFE_STEP = 4 * 2**20
 
 _DISK_TROUBLES = {
     errno.ENOENT: "{folder} is not there; create it or change bundle_download_location",
@@ -48,9 +52,12 @@ _DISK_TROUBLES = {
 }
 
 
-def beside(location: Path) -> tuple[Path, Path]:
-    """Name the part and its note."""
-    return location.with_name(f"{location.name}.part"), location.with_name(f"{location.name}.part.json")
+def beside(location: Path) -> tuple[Path, Path, Path]:
+    """Name the part, its note, and the note that is about to take the note's place."""
+    part, note, new = (
+        location.with_name(location.name + end) for end in (".part", ".part.json", ".part.json.new")
+    )
+    return part, note, new
 
 
 @define(eq=False)
@@ -60,10 +67,14 @@ class Part:
     location: Path
     artifact: Artifact
     stop: threading.Event
+    boot_id: str = ""
     file: int = -1
     have: int = 0
     resumed: bool = False
     etag: str | None = None
+    safe: tuple[int, str] = (0, "")
+    boot: str | None = None
+    url: str = ""
     total: int | None = None
     hash: Any = None
 
@@ -79,7 +90,6 @@ class Part:
 
     def open(self, *, resume: bool) -> bool:
         """Look at what is there; True where the whole bundle already is."""
-        part, note = beside(self.location)
         with self._disk():
             if self.location.is_symlink():
                 raise DownloadError(
@@ -89,14 +99,32 @@ class Part:
                 return True
             with contextlib.suppress(FileNotFoundError):
                 self.location.unlink()
-            if resume and self._noted(note) and self._adopt(part, os.O_RDWR):
+            if resume and self._go_on_with_part():
                 self.resumed = self.have > 0
             else:
                 self._create()
         return False
 
-    def _adopt(self, path: Path, mode: int) -> bool:
-        """Open and hash a file if it can be one of ours: never through a link, never another user's."""
+    def _go_on_with_part(self) -> bool:
+        """Take what this boot wrote as it is, and of what another one wrote what the note vouches for."""
+        part, note, _ = beside(self.location)
+        if not self._noted(note):
+            return False
+        if self.boot == self.boot_id:
+            return self._adopt(part, os.O_RDWR)
+        if not self._adopt(part, os.O_RDWR, self.safe[0]):
+            return False
+        os.ftruncate(self.file, self.have)
+        return (self.have, self.hash.hexdigest()) == self.safe
+
+    def _adopt(self, path: Path, mode: int, count: int | None = None) -> bool:
+        """Open and hash a file if it can be one of ours: never through a link, never another user's.
+
+        Args:
+            path: where it lies.
+            mode: for `open`.
+            count: take only so many bytes of it.
+        """
         self.close()
         if self.digest is None:
             return False  # nothing tells whether its bytes are right
@@ -111,12 +139,14 @@ class Part:
             return False
         if self.size is not None and found.st_size > self.size:
             return False
-        self.total = found.st_size
         buffer = memoryview(bytearray(BLOCK))
-        while count := os.readv(self.file, [buffer]):
+        left = found.st_size if count is None else count
+        while got := os.readv(self.file, [buffer[:left]]):
             self._go_on()
-            self.hash.update(buffer[:count])
-            self.have += count
+            self.hash.update(buffer[:got])
+            self.have += got
+            left -= got
+        self.total = self.have
         return True
 
     def _noted(self, note: Path) -> bool:
@@ -124,10 +154,12 @@ class Part:
         try:
             with os.fdopen(os.open(note, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 known = json.loads(file.read(8192))
-            etag = known["etag"]
+            etag, boot, (safe, safe_hash) = known["etag"], known["boot"], known["safe"]
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return False
         self.etag = etag if isinstance(etag, str) else None
+        self.boot = boot if isinstance(boot, str) else None
+        self.safe = (safe, safe_hash) if type(safe) is int and safe >= 0 else (0, "")
         return bool(
             self.digest and known.get("hash") == ":".join(self.digest) and known.get("size") == self.size
         )
@@ -135,12 +167,12 @@ class Part:
     def _create(self) -> None:
         """Begin an empty part that nobody else has opened before."""
         self.close()
-        self.resumed, self.etag, self.total = False, None, None
-        part, note = beside(self.location)
-        for path in (part, note):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-        self.file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        self.resumed, self.etag, self.total, self.safe, self.boot = False, None, None, (0, ""), None
+        for path in beside(self.location):
+            path.unlink(missing_ok=True)
+        self.file = os.open(
+            beside(self.location)[0], os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
+        )
 
     def start_over(self) -> None:
         """Throw the part away and begin an empty one."""
@@ -154,15 +186,32 @@ class Part:
         self.total = take.total if take.total is not None else self.size
         self.resumed = self.have > 0
         self.check_room()
-        if self.digest and (etag != self.etag or not self.have):
-            known = {"hash": ":".join(self.digest), "size": self.size, "etag": etag, "url": shown(url)}
-            _, note = beside(self.location)
+        changed = (etag, self.boot_id) != (self.etag, self.boot) or not self.have
+        self.etag, self.boot, self.url = etag, self.boot_id, shown(url)
+        if changed:
             with self._disk():
-                note.unlink(missing_ok=True)
-                file = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-                with os.fdopen(file, "w") as text:
-                    json.dump(known, text)
-        self.etag = etag
+                self._note()
+
+    def _note(self) -> None:
+        """Write down what the part is; the note is whole whenever the power is cut."""
+        if not self.digest:
+            return
+        known = {
+            "hash": ":".join(self.digest),
+            "size": self.size,
+            "etag": self.etag,
+            "url": self.url,
+            "boot": self.boot,
+            "safe": self.safe,
+        }
+        _, note, new = beside(self.location)
+        new.unlink(missing_ok=True)
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with os.fdopen(file, "w") as text:
+            json.dump(known, text)
+            text.flush()
+            os.fsync(file)
+        new.replace(note)
 
     def check_room(self) -> None:
         """Raise SpaceError where what is missing does not fit."""
@@ -200,12 +249,21 @@ class Part:
                 view = view[count:]
         if self.have // ROOM_STEP != before // ROOM_STEP:
             self.check_room()
+        if self.digest and self.have - self.safe[0] >= SAFE_STEP:
+            self._make_safe()
+
+    def _make_safe(self) -> None:
+        """Bring to the disk what is here, then vouch for it; that also keeps short what is left to be written at the end."""
+        with self._disk():
+            os.fdatasync(self.file)
+            self.safe = (self.have, self.hash.hexdigest())
+            self._note()
 
     def finish(self) -> None:
         """Make the verified part durable and give it its name."""
         if self.digest is None:
             log.warning("%s: no hash to check it by; RAUC's signature decides", self.location)
-        part, note = beside(self.location)
+        part, note, _ = beside(self.location)
         with self._disk():
             os.fsync(self.file)
             self._go_on()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from flaky_server import Fault, FlakyServer
+from rig.flaky_server import Fault, FlakyServer
 
 from hawkbit_rauc import download, part
 from hawkbit_rauc.download import Downloads
@@ -74,7 +74,7 @@ def leave(place: Path, data: bytes, wanted: Artifact, etag: str | None = '"v1"',
     """Put a part on the disk as an earlier process would have left it."""
     digest = ":".join(wanted.digest or ())
     place.with_name(place.name + ".part").write_bytes(data)
-    note = {"hash": digest, "size": wanted.size, "etag": etag, **changes}
+    note = {"hash": digest, "size": wanted.size, "etag": etag, "boot": "", "safe": [0, ""], **changes}
     place.with_name(place.name + ".part.json").write_text(json.dumps(note))
 
 
@@ -251,6 +251,33 @@ def test_a_torn_tail_starts_over(serve, http, place, torn):
     fetch(Downloads(place, http), wanted)
     assert place.read_bytes() == DATA
     assert server.ranges[-1] == "bytes=0-"
+
+
+def test_after_a_power_cut_only_what_was_on_the_disk_counts(serve, http, place, monkeypatch):
+    """The last blocks of another boot's part may be zeros: what the note vouches for is gone on from."""
+    monkeypatch.setattr(part, "SAFE_STEP", 2**20)
+    server = serve(Fault(cut=2_500_000), Fault(cut=0))
+    with pytest.raises(DownloadError):
+        fetch(Downloads(place, http, boot_id="one"), artifact(server.url))
+    file, note = place.with_name("bundle.raucb.part"), place.with_name("bundle.raucb.part.json")
+    size, safe = file.stat().st_size, json.loads(note.read_text())["safe"][0]
+    assert size - 2**20 < safe < size
+    os.truncate(file, safe)
+    os.truncate(file, size)
+    server.requests.clear()
+    fetch(Downloads(place, http, boot_id="two"), artifact(server.url))
+    assert server.ranges == [f"bytes={safe}-"]
+    assert place.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("safe", [[CUT, "00"], [CUT + 1, "00"], [0, ""], [-1, ""], ["x", 1], 3, [1], None])
+def test_a_part_of_another_boot_that_is_not_vouched_for_starts_over(serve, http, place, safe):
+    """A note that does not fit what is on the disk, or can't be right, vouches for nothing."""
+    server = serve()
+    leave(place, DATA[:CUT], artifact(server.url), boot="one", safe=safe)
+    fetch(Downloads(place, http, boot_id="two"), artifact(server.url))
+    assert server.ranges == ["bytes=0-"]
+    assert place.read_bytes() == DATA
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from attrs import define, field
-from flaky_server import Fault, FlakyServer
+from rig.flaky_server import Fault, FlakyServer
 from rig.nginx import tls_keys
 from rig.target import free_port
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from flaky_server import FlakyServer
+from rig.flaky_server import FlakyServer
 from rig.nginx import Nginx, tls_keys
 from rig.process import run, wait_until
 from rig.run import configuration

@@ -6,9 +6,10 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from attrs import define, field, frozen
 
@@ -62,20 +63,38 @@ class FlakyServer:
     stalled: threading.Event = field(factory=threading.Event)
     hung_up: threading.Event = field(factory=threading.Event)
     _ended: threading.Event = field(factory=threading.Event)
+    _restarting: threading.Event = field(factory=threading.Event)
     _listener: socket.socket = field(init=False)
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listen(0)
         return self
+
+    def _listen(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        # What the client never reads shall not count as sent.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        threading.Thread(target=self._accept, daemon=True).start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def restart(self, away: float) -> None:
+        """Take no new connection for so many seconds; an answer that is being sent breaks off."""
+        port = self._listener.getsockname()[1]
+        self._restarting.set()
+        self._hang_up()
+        time.sleep(away)
+        self._restarting.clear()
+        self._listen(port)
 
     @property
     def url(self) -> str:
@@ -108,7 +127,7 @@ class FlakyServer:
             self.hung_up.set()
 
     @staticmethod
-    def _read(lines) -> Request | None:
+    def _read(lines: BinaryIO) -> Request | None:
         first = lines.readline().decode()
         if not first.strip():
             return None
@@ -161,6 +180,8 @@ class FlakyServer:
             piece = body[at : min(at + fault.piece, end)]
             connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if fault.chunked else piece)
             self.sent += len(piece)
+            if self._restarting.is_set():
+                raise ConnectionError
             if fault.pause and self._ended.wait(fault.pause):
                 return
         if fault.chunked and fault.cut is None and fault.stall is None:
