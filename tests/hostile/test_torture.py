@@ -11,13 +11,13 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import define, field
 from rig.flaky_server import Fault, FlakyServer
+from rig.process import wait_until
 
 RUNS = int(os.environ.get("TORTURE_RUNS", "16"))
 SIZE = 64 * 2**20
@@ -96,8 +96,7 @@ def faults(chance: random.Random, *, lies: bool) -> list[Fault | None]:
 def interrupt(board: Board, chance: random.Random) -> None:
     """Kill it, cut the power, or restart the server, when some bytes more were sent."""
     sent = board.server.sent + chance.randrange(SIZE // 2)
-    while board.server.sent < sent and board.process.poll() is None:
-        time.sleep(0.001)
+    wait_until(lambda: board.server.sent >= sent or board.process.poll() is not None, "more bytes", 60, 0.001)
     if board.process.poll() is not None:
         return
     what = chance.choice(["kill", "power", "server"])

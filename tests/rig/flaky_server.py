@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -92,7 +91,7 @@ class FlakyServer:
         port = self._listener.getsockname()[1]
         self._restarting.set()
         self._hang_up()
-        time.sleep(away)
+        self._ended.wait(away)
         self._restarting.clear()
         self._listen(port)
 
