@@ -413,9 +413,11 @@ class _Line:
 
     async def close(self) -> None:
         self._task.cancel()
-        await asyncio.wait({self._task})  # awaiting it would take our own cancellation for its
-        with suppress(OSError):
-            await self._connection.close()
+        try:
+            await asyncio.wait({self._task})  # awaiting it would take our own cancellation for its
+        finally:
+            with suppress(OSError):
+                await self._connection.close()
 
     async def _receive(self) -> None:
         try:

@@ -62,7 +62,21 @@ def beside(location: Path) -> tuple[Path, Path, Path]:
 
 @define(eq=False)
 class Part:
-    """What is on the disk of one artifact; all methods raise PassingError where the disk does not work."""
+    """What is on the disk of one artifact; all methods raise PassingError where the disk does not work.
+
+    Attributes:
+        location: where the bundle will lie.
+        artifact: what it is to be.
+        stop: set from another thread to end whatever goes on here.
+        boot_id: of this boot.
+        file: its descriptor, -1 where none is open.
+        have: bytes that are here, and in `hash`.
+        resumed: some of them are of an earlier exchange or process.
+        total: bytes of the whole, as the server says or as announced.
+        etag, url, boot, safe: what the note says: the tag and the link of the bytes, the boot that wrote them,
+            and how many of them were brought to the disk, with their hash.
+        hash: of the bytes that are here, None where there is none to compare with.
+    """
 
     location: Path
     artifact: Artifact
