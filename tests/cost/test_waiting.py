@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,15 @@ def hawkbit_double() -> Iterator[Hawkbit]:
         yield server
 
 
-def wakes(process: Process) -> int:
-    """How often its threads went to sleep by themselves so far."""
-    count = 0
-    for status in Path(f"/proc/{process.pid}/task").glob("*/status"):
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        count += int(lines["voluntary_ctxt_switches"])
-    return count
+def wakes(process: Process) -> dict[str, int]:
+    """How often each thread of it went to sleep by itself so far."""
+    counts = {}
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        # One may end while it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            lines = dict(line.split(":", 1) for line in (thread / "status").read_text().splitlines())
+            counts[thread.name] = int(lines["voluntary_ctxt_switches"])
+    return counts
 
 
 def environment(board: Board, folder: Path) -> dict[str, str]:
