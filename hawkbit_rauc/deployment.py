@@ -58,7 +58,7 @@ class Policy:
 
     Attributes:
         report_installed: success is told at the installation, not after the boot.
-        reboot: we ask for the reboot.
+        reboot: we ask for the reboot, unless the bundle says otherwise.
         ask: what the server does not force (soft actions) waits for consent on the board.
         confirmation: "allow" or "deny" answers at once what the server wants consent to, "ask" leaves it to somebody.
         auto_confirmation: switch it on or off at the server; None leaves it.
@@ -177,9 +177,9 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     bundle = await _obtain(deployment, work, world)
     if isinstance(bundle, Wait | Downloaded):
         return bundle
-    bundle_hash = await world.installer.bundle_hash(bundle)
+    facts = await world.installer.look_into(bundle)
     system = await world.installer.system()
-    if nothing_known and rules.runs_bundle(system, bundle_hash):
+    if nothing_known and rules.runs_bundle(system, facts.hash):
         return Decided(
             Outcome(success=True, details=("the booted and committed system is this bundle already",))
         )
@@ -190,9 +190,8 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     if why := await _asked("before-installation", work, world):
         return Wait(why)
     before, alive = work.record, work.alive
-    record = evolve(
-        rules.begin(before, system, world.board.boot_id, world.server.identity), bundle_hash=bundle_hash
-    )
+    record = rules.begin(before, system, world.board.boot_id, world.server.identity)
+    record = evolve(record, bundle_hash=facts.hash, bundle_reboot=facts.reboot)
     _keep(record, work, world)
     try:
         text = f"installing, attempt {record.attempt - record.series}"
@@ -349,13 +348,20 @@ async def _announce(verdict: Reboot, work: Work, world: World) -> None:
     """Tell that only the reboot is missing, but don't wait for ever for a server that is away."""
     work.completed_at = work.completed_at or world.clock.now()
     text = verdict.why
-    if not world.policy.reboot:
-        text += "; this board does not reboot by itself, so rollouts wait until somebody does"
+    if not _reboots(work.record, world):
+        waived = work.record.bundle_reboot is False
+        why = "the bundle waives it" if waived else "this board does not reboot by itself"
+        text += f"; {why}, so rollouts wait until somebody does"
     try:
         await _say(text, work, world, note=notes.completed(work.record))
     except PassingError:
-        if not world.policy.reboot or world.clock.now() - work.completed_at < FEEDBACK_GRACE:
+        if not _reboots(work.record, world) or world.clock.now() - work.completed_at < FEEDBACK_GRACE:
             raise
+
+
+def _reboots(record: Record, world: World) -> bool:
+    """Whether we ask for the reboot: as the bundle's metadata say, else as the configuration does."""
+    return world.policy.reboot if record.bundle_reboot is None else record.bundle_reboot
 
 
 def unbooted(record: Record, world: World) -> bool:
@@ -370,7 +376,7 @@ def unbooted(record: Record, world: World) -> bool:
 
 
 async def reboot(work: Work, world: World, *, into: str = "new") -> None:
-    """Ask for the reboot where the configuration wants it; once more where it did not happen.
+    """Ask for the reboot where it is ours to do; once more where it did not happen.
 
     Args:
         work: the action.
@@ -382,7 +388,8 @@ async def reboot(work: Work, world: World, *, into: str = "new") -> None:
     """
     now = world.clock.now()
     recently = work.reboot_at is not None and now - work.reboot_at < REBOOT_GRACE
-    if not world.policy.reboot or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
+    wanted = _reboots(work.record, world) if into == "new" else world.policy.reboot
+    if not wanted or recently or work.reboot_requests >= MAX_REBOOT_REQUESTS:
         return
     system = await world.installer.system()  # says so where RAUC is busy
     if into == "new" and rules.new_system_runs(work.record, system):

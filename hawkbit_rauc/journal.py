@@ -184,6 +184,7 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "boot_id": _TEXT,
     "completed": _FLAG,
     "bundle_hash": _TEXT,
+    "bundle_reboot": _FLAG,
     "image_sha256": _TEXT,
     "reboots": _NUMBER,
     "mismatches": _NUMBER,

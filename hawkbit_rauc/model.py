@@ -235,6 +235,19 @@ class RemoteBundle:
 
 
 @frozen
+class BundleFacts:
+    """What RAUC tells of a bundle before it installs it.
+
+    Attributes:
+        hash: of its manifest; None where RAUC can't tell (before 1.10).
+        reboot: whether the bundle itself asks for a reboot (True) or waives it; None where it does not say.
+    """
+
+    hash: str | None = None
+    reboot: bool | None = None
+
+
+@frozen
 class Slot:
     """One slot as RAUC's GetSlotStatus shows it.
 
@@ -349,6 +362,7 @@ class Record:
         boot_id: the boot in which the attempt began.
         completed: RAUC said `Completed 0` for this attempt.
         bundle_hash: manifest hash that RAUC gave for the bundle.
+        bundle_reboot: whether the bundle asks for a reboot, or waives it.
         image_sha256: what RAUC stored for the target slot after our installation.
         reboots: boots since that came up in the old slot although the new one was primary.
         mismatches: downloads with a wrong hash or size.
@@ -373,6 +387,7 @@ class Record:
     boot_id: str | None = None
     completed: bool = False
     bundle_hash: str | None = None
+    bundle_reboot: bool | None = None
     image_sha256: str | None = None
     reboots: int = 0
     mismatches: int = 0

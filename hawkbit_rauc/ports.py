@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hawkbit_rauc.model import (
     Artifact,
+    BundleFacts,
     Consent,
     Deployment,
     Feedback,
@@ -89,8 +90,8 @@ class Installer(Protocol):
     async def system(self) -> System:
         """Look at slots, primary and boot state. Raises: RaucBusyError, RaucError."""
 
-    async def bundle_hash(self, bundle: Source) -> str | None:
-        """Ask for the manifest hash of a bundle; None where RAUC can't tell (before 1.10)."""
+    async def look_into(self, bundle: Source) -> BundleFacts:
+        """Ask what a bundle says of itself; nothing where RAUC can't tell (before 1.10)."""
 
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.

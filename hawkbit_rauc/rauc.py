@@ -23,7 +23,7 @@ from jeepney import HeaderFields, Message, MessageType
 from hawkbit_rauc.dbus import BUS, Bus, Peer, RefusedError, Stream, plain, sentence, values
 from hawkbit_rauc.errors import HawkbitRaucError, InstallationError, RaucBusyError, RaucError
 from hawkbit_rauc.links import shown
-from hawkbit_rauc.model import RemoteBundle, Slot, System
+from hawkbit_rauc.model import BundleFacts, RemoteBundle, Slot, System
 from hawkbit_rauc.ports import Progress, Source
 
 NAME = "de.pengutronix.rauc"
@@ -35,6 +35,9 @@ SYSTEM_CONF = (
     Path("/run/rauc/system.conf"),
     Path("/usr/lib/rauc/system.conf"),
 )
+
+#: The section [meta.hawkbit-rauc] of a bundle's manifest is for us.
+META = "hawkbit-rauc"
 
 #: Seconds for reading and verifying a bundle; the signature of a plain one covers all of its bytes.
 INSPECTION = 300.0
@@ -127,24 +130,24 @@ class Rauc:
             witnessed=None if self._witness is None else await self._witness(),
         )
 
-    async def bundle_hash(self, bundle: Source) -> str | None:
-        """Ask for the manifest hash of a bundle.
+    async def look_into(self, bundle: Source) -> BundleFacts:
+        """Ask what a bundle says of itself.
 
         Args:
             bundle: where it is; RAUC reads what it has to.
 
         Returns:
-            Hex, or None where RAUC can't tell: before 1.10, or of a bundle that it does not accept,
-            of which the installation will say why.
+            Nothing where RAUC can't tell: before 1.10, or of a bundle that it does not accept, of which the
+            installation will say why.
 
         Raises:
             RaucBusyError: if RAUC is installing.
             RaucError: if RAUC can't be asked.
         """
         try:
-            return read_manifest_hash(await self._inspect(bundle))
+            return read_facts(await self._inspect(bundle))
         except RefusedError:
-            return None
+            return BundleFacts()
 
     async def refusal(self, bundle: RemoteBundle) -> str | None:
         """Have RAUC look into a bundle that it is to stream; nothing is written.
@@ -434,10 +437,15 @@ def _slot(name: str, status: Mapping[str, Any]) -> Slot:
     )
 
 
-def read_manifest_hash(found: Mapping[str, Any]) -> str | None:
-    """Find the manifest hash in the answer of InspectBundle (RAUC >= 1.10)."""
-    value = plain(dict(found)).get("manifest-hash")
-    return value if isinstance(value, str) and value else None
+def read_facts(found: Mapping[str, Any]) -> BundleFacts:
+    """Translate the answer of InspectBundle (RAUC >= 1.10)."""
+    answer = plain(dict(found))
+    value = answer.get("manifest-hash")
+    manifest_hash = value if isinstance(value, str) and value else None
+    meta = answer.get("meta")
+    own = meta.get(META) if isinstance(meta, dict) else None
+    word = own.get("reboot") if isinstance(own, dict) else None
+    return BundleFacts(manifest_hash, {"yes": True, "no": False}.get(str(word)))
 
 
 def read_version(xml: str) -> str:

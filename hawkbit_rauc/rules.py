@@ -289,6 +289,10 @@ def judge(record: Record, system: System, boot_id: str) -> Verdict:
     booted = system.booted
     if booted is None:  # row 1
         return Wait("booted from a recovery, external or unknown slot: can't tell how the installation ended")
+    parts = installed_by(record, system)
+    if record.completed and parts and not _targets(parts, system):  # row 16
+        names = ", ".join(slot.name for slot in parts)
+        return _success(f"installed into {names}, on which no boot depends")
     if new_system_runs(record, system):
         return _in_new(record, system, booted)
     return _in_old(record, system, booted, boot_id)
@@ -358,7 +362,8 @@ def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
 def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdict:
     """Rows 5 to 9 and 14: the slot that ran before the attempt is booted."""
     parts = installed_by(record, system)
-    target = system.group(parts[0]) if parts else _other(system, booted)
+    targets = _targets(parts, system)
+    target = targets[0] if targets else _other(system, booted)
     if record.completed and parts and target and not _activated(record, system, target):
         return Wait(
             f"installed into slot {target.name}, which RAUC's configuration leaves for somebody to activate"
@@ -429,9 +434,14 @@ def _complete(record: Record, system: System, parts: list[Slot]) -> bool:
     """Whether the installation reached its end, activation included."""
     if record.completed:
         return True
-    return bool(parts) and all(
-        slot.status == "ok" and _activated(record, system, system.group(slot)) for slot in parts
-    )
+    targets = _targets(parts, system)
+    written = all(slot.status == "ok" for slot in parts)
+    return bool(targets) and written and all(_activated(record, system, target) for target in targets)
+
+
+def _targets(parts: Iterable[Slot], system: System) -> list[Slot]:
+    """The bootable slots among those that were written, or that these belong to; none for a boot loader's alone."""
+    return _bootable(system.group(slot) for slot in parts)
 
 
 def _activated(record: Record, system: System, target: Slot) -> bool:
@@ -469,7 +479,8 @@ def reversible(record: Record, system: System) -> Slot | None:
         targets = {other.name: other} if other else {}
     if len(targets) != 1 or booted is None or booted.name in targets:
         return None
-    return next(iter(targets.values()))
+    (target,) = targets.values()
+    return target if target.bootname else None
 
 
 def ever_installed(system: System) -> bool:

@@ -23,7 +23,7 @@ from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
-from hawkbit_rauc.model import Slot, System
+from hawkbit_rauc.model import BundleFacts, Slot, System
 from hawkbit_testing import Answer, Hawkbit, Request
 from hawkbit_testing.wire import Web
 
@@ -45,8 +45,8 @@ class Rauc:
         primary = "rootfs.1" if self.given else "rootfs.0"
         return System(slots=(booted, self.other), primary=primary, boot_loader="grub")
 
-    async def bundle_hash(self, bundle: Path) -> str | None:
-        return None
+    async def look_into(self, bundle: Path) -> BundleFacts:
+        return BundleFacts()
 
     async def install(self, bundle: Path, transaction: str, progress: Callable[[int, int], None]) -> None:
         self.given.append(hashlib.sha256(bundle.read_bytes()).hexdigest())

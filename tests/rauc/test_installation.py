@@ -147,7 +147,7 @@ def test_another_installation_means_busy(new_board: NewBoard, version: str) -> N
             await rauc.mark("good", "rootfs.0")
         if version == "1.13":
             with pytest.raises(RaucBusyError):
-                await rauc.bundle_hash(ours.path)
+                await rauc.look_into(ours.path)
 
     with somebody_installs(board, theirs):
         with_rauc(board.bus, story)
@@ -280,7 +280,7 @@ def test_absent_rauc_is_named_with_its_unit(bus: Bus) -> None:
             rauc.system(),
             rauc.install(Path("/x"), "ours", quiet),
             rauc.mark("good", "rootfs.0"),
-            rauc.bundle_hash(Path("/x")),
+            rauc.look_into(Path("/x")),
             rauc.describe(),
         ):
             with pytest.raises(RaucError, match=r"RAUC is not on the bus .* start rauc\.service"):

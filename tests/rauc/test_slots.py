@@ -12,7 +12,7 @@ from rig.rauc import Board
 from using import with_rauc
 
 from hawkbit_rauc.errors import RaucError
-from hawkbit_rauc.model import Slot
+from hawkbit_rauc.model import BundleFacts, Slot
 from hawkbit_rauc.rauc import Rauc
 
 NewBoard = Callable[..., Board]
@@ -136,23 +136,35 @@ def test_bundle_hash_is_what_the_slot_gets(new_board: NewBoard) -> None:
     """On RAUC 1.13 the hash asked for before is the one that the slot carries after the installation."""
     board = new_board(rauc="1.13")
     bundle = board.bundle(size=MIB)
-    asked = with_rauc(board.bus, lambda rauc: rauc.bundle_hash(bundle.path))
+    asked = with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path))
     board.rauc("install", bundle.path)
-    assert asked is not None
-    assert asked == board.slot("B")["bundle.hash"]
+    assert asked.hash is not None
+    assert asked.hash == board.slot("B")["bundle.hash"]
+
+
+@pytest.mark.parametrize(
+    ("says", "reboot"), [({"reboot": "no"}, False), ({"reboot": "yes"}, True), ({}, None)]
+)
+def test_bundle_says_whether_to_reboot(
+    new_board: NewBoard, says: dict[str, str], reboot: bool | None
+) -> None:
+    """In the section of its manifest that is for us."""
+    board = new_board(rauc="1.13")
+    bundle = board.bundle(size=MIB, meta=says)
+    assert with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path)).reboot is reboot
 
 
 def test_bundle_hash_is_unknown_to_old_rauc(board: Board) -> None:
     """RAUC 1.8 has no InspectBundle: no hash, no error."""
     bundle = board.bundle(size=MIB)
-    assert with_rauc(board.bus, lambda rauc: rauc.bundle_hash(bundle.path)) is None
+    assert with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path)) == BundleFacts()
 
 
 def test_bundle_hash_of_a_bad_bundle_is_unknown(new_board: NewBoard) -> None:
     """A bundle that RAUC does not accept has no hash: the installation says why."""
     board = new_board(rauc="1.13")
     bundle = board.bundle(size=MIB, sign="wrong")
-    assert with_rauc(board.bus, lambda rauc: rauc.bundle_hash(bundle.path)) is None
+    assert with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path)) == BundleFacts()
 
 
 @both

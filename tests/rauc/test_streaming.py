@@ -69,9 +69,9 @@ def test_the_hash_of_a_bundle_that_is_streamed(board: Board, tmp_path: Path) -> 
     """It is the same as of the file, so that a bundle that runs already is not installed again."""
     with Nginx(tmp_path / "nginx") as server:
         url = put(server, board)
-        local = with_rauc(board.bus, lambda rauc: rauc.bundle_hash(server.www / "bundle.raucb"))
-        assert local
-        assert with_rauc(board.bus, lambda rauc: rauc.bundle_hash(RemoteBundle(url))) == local
+        local = with_rauc(board.bus, lambda rauc: rauc.look_into(server.www / "bundle.raucb"))
+        assert local.hash
+        assert with_rauc(board.bus, lambda rauc: rauc.look_into(RemoteBundle(url))) == local
 
 
 def test_a_bundle_in_a_form_that_is_not_streamed(board: Board, tmp_path: Path) -> None:

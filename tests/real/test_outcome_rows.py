@@ -87,7 +87,7 @@ class Rows(Inside):
 @pytest.fixture
 def rows(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
     """A board that RAUC activates what it installs on."""
-    board = new_board(rauc=version, bootloader=loader)
+    board = new_board(rauc=version, bootloader=loader, firmware=True)
     with hawkbit_testing.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
         yield Rows(board, hawkbit, systemd)
 
@@ -262,3 +262,13 @@ def test_row11_journal_lost(rows: Rows, version: str, when: str) -> None:
         verdict = rows.go()
     assert success(verdict, action) == (when != "fallback")
     assert rows.board.slot("B")["installed.count"] == 1
+
+
+def test_row16_what_no_boot_depends_on(rows: Rows) -> None:
+    """A bundle for such a slot alone succeeds with its installation, and the next one for the system as ever."""
+    action = rows.offer(rows.board.bundle("1.1.0", only="firmware"))
+    assert success(rows.go(), action)
+    assert "installed into firmware.0" in why(action)
+    action = rows.installed()
+    assert rows.boot() == "B"
+    assert success(rows.go(), action)

@@ -4,13 +4,15 @@
 import hashlib
 import random
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
 
 from rig import cache
-from rig.process import need, run
+from rig.debian import trixie
+from rig.process import in_namespace, need, run
 
 MIB = 1024 * 1024
 
@@ -117,6 +119,8 @@ def make(
     sign: Literal["signer", "wrong"] = "signer",
     hook: str = "true",
     groups: int = 1,
+    only: str = "",
+    meta: Mapping[str, str] | None = None,
     form: Literal["plain", "verity"] = "plain",
 ) -> Bundle:
     """Make a bundle in `folder`.
@@ -130,9 +134,11 @@ def make(
         sign: `wrong` signs with a key that no board trusts.
         hook: shell commands that run after each slot was written; `exit 1` makes the installation fail.
         groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
+        only: instead of these one image, for slots of this class.
+        meta: what the manifest says to us, in its section [meta.hawkbit-rauc].
         form: its format; RAUC streams `verity`, which takes a kernel with dm-verity to be installed.
     """
-    classes = ("rootfs", "appfs")[:groups]
+    classes = (only,) if only else ("rootfs", "appfs")[:groups]
     contents = [
         random.Random(f"{version if seed is None else seed}/{name}").randbytes(size) for name in classes
     ]
@@ -140,7 +146,8 @@ def make(
         Image(name, size, hashlib.sha256(data).hexdigest())
         for name, data in zip(classes, contents, strict=True)
     )
-    recipe = repr((1, version, compatible, images, sign, hook, *([] if form == "plain" else [form])))
+    more = [*([] if form == "plain" else [form]), *(meta or {}).items()]
+    recipe = repr((1, version, compatible, images, sign, hook, *more))
     name = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
     def build(path: Path) -> None:
@@ -150,6 +157,8 @@ def make(
         source.mkdir()
         manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat={form}\n"
         manifest += "\n[hooks]\nfilename=hook\n"
+        if meta:
+            manifest += "\n[meta.hawkbit-rauc]\n" + "".join(f"{key}={text}\n" for key, text in meta.items())
         for image, data in zip(images, contents, strict=True):
             (source / f"{image.slot_class}.img").write_bytes(data)
             manifest += f"\n[image.{image.slot_class}]\nfilename={image.slot_class}.img\nhooks=post-install\n"
@@ -157,7 +166,16 @@ def make(
         (source / "hook").write_text(_HOOK.format(commands=hook))
         (source / "hook").chmod(0o755)
         key = keys() / sign
-        run("rauc", "bundle", f"--cert={key}.pem", f"--key={key}.key.pem", source, path)
+        command: list[str | Path] = [
+            "rauc",
+            "bundle",
+            f"--cert={key}.pem",
+            f"--key={key}.key.pem",
+            source,
+            path,
+        ]
+        # RAUC 1.8 leaves out the sections that it does not know.
+        run(*in_namespace(command, {Path("/usr"): trixie() / "usr"}) if meta else command)
         cache.remove(source)
 
     cached = cache.once(f"bundles/{name}.raucb", build)

@@ -34,6 +34,7 @@ class Board:
     """A board with slots A and B, running from A, which is committed.
 
     `rootfs.0` has the bootname A, `rootfs.1` B; with `groups=2` each has an `appfs` beside it.
+    With `firmware=True` there is `firmware.0`, which is not booted and belongs to none that is.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Board:
         bootloader: Kind = "grub",
         status: bool = True,
         groups: int = 1,
+        firmware: bool = False,
         slot_size: int = 64 * MIB,
         compatible: str = "rig-board",
         system: str = "",
@@ -58,6 +60,7 @@ class Board:
             bootloader: what the boot loader does, see `rig.bootloader`.
             status: whether RAUC stores the slots' status.
             groups: 2 adds slots of class `appfs` that belong to the rootfs slots.
+            firmware: adds a slot that no boot depends on.
             slot_size: bytes of each slot.
             compatible: what the board's configuration names.
             system: further lines of the `[system]` section.
@@ -78,6 +81,8 @@ class Board:
             for name in ("rootfs", "appfs")[:groups]
             for index in (0, 1)
         }
+        if firmware:
+            self._slots["firmware.0"] = folder / "firmware.0.img"
         for file in self._slots.values():
             with file.open("wb") as image:
                 image.truncate(slot_size)
@@ -289,9 +294,10 @@ class Board:
         for name, file in self._slots.items():
             slot_class, index = name.split(".")
             lines += ["", f"[slot.{name}]", f"device={file}", "type=raw"]
-            lines.append(
-                f"bootname={'AB'[int(index)]}" if slot_class == "rootfs" else f"parent=rootfs.{index}"
-            )
+            if slot_class == "rootfs":
+                lines.append(f"bootname={'AB'[int(index)]}")
+            elif slot_class == "appfs":
+                lines.append(f"parent=rootfs.{index}")
         return "\n".join(lines) + "\n"
 
     def _new_boot(self) -> None:

@@ -382,6 +382,17 @@ def test_hook_can_only_put_the_reboot_off(refuses):
         assert len(life.reboots) >= 1
 
 
+@pytest.mark.parametrize("reboots", [False, True])
+def test_bundle_decides_about_the_reboot_before_the_configuration(reboots):
+    """Success is told after the boot all the same."""
+    with days(policy=Policy(reboot=not reboots)) as life:
+        life.universe.rauc.asking["v2"] = reboots
+        life.live(HOUR / 2)
+        assert bool(life.reboots) is reboots
+        assert life.final() is None
+        assert any("the bundle waives it" in text for text in life.told()) is not reboots
+
+
 def test_nothing_is_installed_while_the_booted_slot_is_not_committed():
     with days() as life:
         life.universe.rauc.tried["A"] = True

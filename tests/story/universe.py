@@ -34,6 +34,7 @@ from hawkbit_rauc.errors import (
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import (
     Artifact,
+    BundleFacts,
     Chunk,
     Deployment,
     Execution,
@@ -183,6 +184,7 @@ class Rauc:
     stores_status: bool = True
     broken: set[str] = field(factory=set)  # bundles whose system does not come up
     refused: set[str] = field(factory=set)  # bundles that RAUC refuses
+    asking: dict[str, bool] = field(factory=dict)  # bundles that ask for a reboot, or waive it
     slots: dict[str, Slot] = field(factory=dict)
     content: dict[str, str] = field(factory=dict)
     order: list[str] = field(factory=lambda: ["A", "B"])
@@ -516,9 +518,13 @@ class Life:
             rauc.finish()
         return evolve(rauc.system(), witnessed=self.commit.vouched if self.commit else None)
 
-    async def bundle_hash(self, bundle: Source) -> str | None:
+    async def look_into(self, bundle: Source) -> BundleFacts:
         self._alive()
-        return None if self.universe.rauc.version == "1.8" else f"manifest-{self._name(bundle)}"
+        name = self._name(bundle)
+        rauc = self.universe.rauc
+        return (
+            BundleFacts() if rauc.version == "1.8" else BundleFacts(f"manifest-{name}", rauc.asking.get(name))
+        )
 
     def _name(self, bundle: Source) -> str:
         if isinstance(bundle, RemoteBundle):

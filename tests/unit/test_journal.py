@@ -31,6 +31,7 @@ RECORD = Record(
     boot_id="b",
     completed=True,
     bundle_hash="m",
+    bundle_reboot=False,
     image_sha256="i",
     reboots=1,
     mismatches=1,

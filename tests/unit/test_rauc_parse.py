@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hawkbit_rauc.dbus import plain, sentence
-from hawkbit_rauc.model import Slot
-from hawkbit_rauc.rauc import read_boot_loader, read_manifest_hash, read_slots, read_version
+from hawkbit_rauc.model import BundleFacts, Slot
+from hawkbit_rauc.rauc import read_boot_loader, read_facts, read_slots, read_version
 
 SLOT_OF_1_13: dict[str, tuple[str, Any]] = {
     "class": ("s", "rootfs"),
@@ -99,9 +99,20 @@ def test_variants_are_taken_off_however_deep() -> None:
         ({}, None),
     ],
 )
-def test_manifest_hash(found: dict[str, Any], expected: str | None) -> None:
+def test_manifest_hash_of_a_bundle(found: dict[str, Any], expected: str | None) -> None:
     """The hash stands beside the update; without one there is none."""
-    assert read_manifest_hash(found) == expected
+    assert read_facts(found) == BundleFacts(expected)
+
+
+@pytest.mark.parametrize(
+    ("own", "reboot"),
+    [({"reboot": "yes"}, True), ({"reboot": "no"}, False), ({"reboot": "maybe"}, None), ({}, None)],
+)
+def test_metadata_of_a_bundle(own: dict[str, str], reboot: bool | None) -> None:
+    """Only our own section counts, and only words that we know."""
+    found = {"meta": ("v", ("a{sa{ss}}", {"other": {"reboot": "yes"}, "hawkbit-rauc": own}))}
+    assert read_facts(found) == BundleFacts(None, reboot)
+    assert read_facts({"meta": ("s", "none")}) == BundleFacts()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class Board:
     loader: str | None = "grub"
     stores: bool = True
     parts: bool = False
+    firmware: bool = False
     renamed: bool = False
     booted: str = "A"
     primary: str | None = "A"
@@ -46,7 +47,7 @@ class Board:
     slots: dict[str, Slot] | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.slots = {}
+        self.slots = {"firmware": Slot("firmware.0", device="/dev/boot")} if self.firmware else {}
         for index, name in enumerate("AB"):
             root = Slot(
                 f"rootfs.{index}",
@@ -316,6 +317,28 @@ def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, memory
         assert not verdict.trial
 
 
+@each_memory
+@each_kind
+def test_row_5_a_boot_loader_that_came_with_the_system_changes_nothing(kind, memory):
+    board = Board(**kind, firmware=True)
+    record = board.begin()
+    board.write(record, "firmware").change("firmware", boot_status=None).install(record)
+    record = remembered(record, memory, board.system)
+    if known(kind, memory):
+        assert judged(record, board, OLD) == Reboot("installed, reboot pending")
+
+
+@each_kind
+def test_row_16_what_no_boot_depends_on_is_a_success_once_it_is_installed(kind):
+    board = Board(**kind, firmware=True)
+    record = board.begin()
+    board.write(record, "firmware").change("firmware", boot_status=None)
+    assert isinstance(judged(record, board, OLD), Install)
+    record = evolve(record, completed=True)
+    assert "installed into firmware.0" in succeeded(judged(record, board, OLD))
+    assert rules.reversible(record, board.system) is None
+
+
 @each_kind
 def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
     board = Board(**kind)
@@ -520,7 +543,9 @@ def test_no_state_is_too_strange_for_a_verdict(record, system):
     """Judging never raises; success means a committed slot that is not the old one; attempts are limited."""
     verdict = rules.judge(record, system, NEW)
     assert isinstance(verdict, Decided | Install) or verdict.why
-    if isinstance(verdict, Decided) and verdict.outcome.success and system.slots:
+    written = [system.group(slot) for slot in rules.installed_by(record, system)]
+    beside = record.completed and written and not any(slot.bootname for slot in written)
+    if isinstance(verdict, Decided) and verdict.outcome.success and system.slots and not beside:
         assert rules.committed(system)
         assert record.booted is None or system.key(system.booted) != record.booted
     if isinstance(verdict, Install):
