@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 from attrs import frozen
 
@@ -84,15 +85,10 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     witness = unit_witness(bus, config.commit_witness) if config.commit_witness else own_mark
     rauc = Rauc(bus, witness=witness)
     board = _board(config, bus)
-    downloads = Downloads(
-        config.bundle_download_location,
-        server.http,
-        resume=config.resume_downloads,
-        speed_limit=config.download_speed_limit,
-        low_speed_time=config.low_speed_time,
-        low_speed_rate=config.low_speed_rate,
-        boot_id=board.boot_id,
-    )
+    bundle = config.bundle_download_location
+    downloads = _downloads(bundle, config, server, board)
+    other = bundle.with_name(f"{bundle.name}.other")
+    others = _downloads(other, config, server, board) if config.other_artifacts == "hook" else None
     policy = Policy(
         report_installed=config.report_success == "installed",
         reboot=config.reboot is not None,
@@ -100,13 +96,14 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
         confirmation=config.confirmation,
         auto_confirmation={"on": True, "off": False}.get(config.auto_confirmation),
         choice=Choice(config.bundle_part, config.bundle_pattern),
+        refuse_others=config.other_artifacts == "refuse",
         keep_for=config.keep_downloaded,
         give_up_after=config.give_up_after,
     )
     journal = Journal(state_folder(), server.identity)
     source = _streams(config, server, rauc, downloads) if config.stream_bundle else downloads
     hooks = Hooks(config.hooks, timeout=config.hook_timeout)
-    world = World(server, source, rauc, journal, board, BootClock(), hooks, policy)
+    world = World(server, source, rauc, journal, board, BootClock(), hooks, policy, others)
     if config.mark_good == "own":
         commit = Commit(world, config.commit_timeout)
     try:
@@ -114,6 +111,18 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     finally:
         server.close()
         await bus.close()
+
+
+def _downloads(file: Path, config: Config, server: ddi.Hawkbit, board: Board) -> Downloads:
+    return Downloads(
+        file,
+        server.http,
+        resume=config.resume_downloads,
+        speed_limit=config.download_speed_limit,
+        low_speed_time=config.low_speed_time,
+        low_speed_rate=config.low_speed_rate,
+        boot_id=board.boot_id,
+    )
 
 
 def _board(config: Config, bus: Bus) -> Board:

@@ -69,6 +69,7 @@ class Config:
     ssl_verify: bool = True
     bundle_part: str = ""
     bundle_pattern: str = ""
+    other_artifacts: str = "ignore"
     stream_bundle: bool = False
     stream_fallback: bool = False
     resume_downloads: bool = True
@@ -245,6 +246,7 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         bundle_download_location=settings.bundle(state_dir, disk.is_folder),
         bundle_part=settings.text("bundle_part"),
         bundle_pattern=settings.text("bundle_pattern"),
+        other_artifacts=settings.choice("other_artifacts", ("ignore", "refuse", "hook")),
         stream_bundle=settings.boolean("stream_bundle", default=False),
         stream_fallback=settings.boolean("stream_fallback", default=False),
         resume_downloads=settings.boolean("resume_downloads", default=True),
@@ -278,6 +280,8 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
     _check_tls(config, settings, disk)
     if config.mark_good == "own" and config.commit_witness:
         settings.mistake("commit_witness", "is of no use with mark_good = own; remove one of them")
+    if config.other_artifacts == "hook" and config.hooks is None:
+        settings.mistake("other_artifacts", "= hook needs a program to take them; name its folder in hooks")
     if settings.mistakes:
         raise ConfigError(list(dict.fromkeys(settings.mistakes)))
     return evolve(config, advice=tuple(dict.fromkeys(settings.advice)))

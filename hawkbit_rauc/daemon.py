@@ -313,7 +313,7 @@ class Daemon:
         if self._work and self._busy and self._work.stage is Stage.INSTALLING:
             return False
         await self._stop_work()
-        self._world.downloads.discard()
+        deployment.discard(self._world)
         return True
 
     # ------------------------------------------------------------ the work

@@ -63,6 +63,7 @@ class Policy:
         confirmation: "allow" or "deny" answers at once what the server wants consent to, "ask" leaves it to somebody.
         auto_confirmation: switch it on or off at the server; None leaves it.
         choice: which artifact is the bundle.
+        refuse_others: a deployment with further artifacts is an error.
         keep_for: seconds that a bundle stays that was to be downloaded only.
         give_up_after: seconds of passing troubles before an action is closed as failed.
     """
@@ -73,13 +74,14 @@ class Policy:
     confirmation: str = "ask"
     auto_confirmation: bool | None = None
     choice: Choice = rules.ANY
+    refuse_others: bool = False
     keep_for: float = 30 * 86400.0
     give_up_after: float = 86400.0
 
 
 @frozen
 class World:
-    """All that a deployment needs."""
+    """All that a deployment needs; without `others`, artifacts that are not the bundle are left aside."""
 
     server: Server
     downloads: Downloads
@@ -89,6 +91,7 @@ class World:
     clock: Clock
     hooks: Hooks
     policy: Policy = Policy()
+    others: Downloads | None = None
 
 
 class Stage(enum.Enum):
@@ -187,7 +190,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         return Wait(
             "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
         )
-    if why := await _asked("before-installation", work, world):
+    if why := await _asked("before-installation", work, world) or await _hand_over(deployment, work, world):
         return Wait(why)
     before, alive = work.record, work.alive
     record = rules.begin(before, system, world.board.boot_id, world.server.identity)
@@ -247,7 +250,7 @@ async def conclude(record: Record, world: World) -> None:
     """
     outcome = record.outcome
     assert outcome is not None
-    world.downloads.discard()
+    discard(world)
     finished = Finished.SUCCESS if outcome.success else Finished.FAILURE
     feedback = Feedback(record.action, Execution.CLOSED, finished, outcome.details, code=outcome.code)
     told = await world.server.tell(feedback)
@@ -267,24 +270,25 @@ async def _obtain(deployment: Deployment, work: Work, world: World) -> Source | 
     work.deployment = None  # what holds it back may change, so it is read anew at the next look
     if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
         return wait
-    artifact, instead = (
-        rules.choose_bundle(deployment, world.policy.choice),
-        rules.instead_of_installing(deployment),
-    )
+    artifact = rules.choose_bundle(deployment, world.policy.choice)
+    instead = rules.instead_of_installing(deployment)
+    await _look_at_others(deployment, artifact, work, world)
     if work.fetched != artifact:
         if why := await _asked("before-download", work, world):
             return Wait(why)
         log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     elif instead:
         return instead
-    bundle = await _fetch(artifact, work, world, ahead=instead is not None)
+    bundle = await _fetch(artifact, "downloading", world.downloads, work, world, ahead=instead is not None)
     work.fetched = artifact
     return rules.instead_of_installing(await _read_again(artifact, work, world)) or bundle
 
 
-async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -> Source:
+async def _fetch(
+    artifact: Artifact, what: str, downloads: Downloads, work: Work, world: World, *, ahead: bool = False
+) -> Source:
     try:
-        return await world.downloads.fetch(artifact, _progress("downloading", work, world), ahead=ahead)
+        return await downloads.fetch(artifact, _progress(what, work, world), ahead=ahead)
     except MismatchError as error:
         mismatches = work.record.mismatches + 1
         _keep(evolve(work.record, mismatches=mismatches), work, world)
@@ -293,9 +297,37 @@ async def _fetch(artifact: Artifact, work: Work, world: World, *, ahead: bool) -
         raise
 
 
-async def _asked(moment: str, work: Work, world: World) -> str | None:
+async def _look_at_others(deployment: Deployment, bundle: Artifact, work: Work, world: World) -> None:
+    """Say in the history what of a deployment this board leaves aside, or refuse it."""
+    others = rules.others(deployment, bundle)
+    names = ", ".join(artifact.filename for artifact in others[:10])
+    if others and world.policy.refuse_others:
+        raise DeploymentError(
+            f"the deployment has artifacts that this board has no use for ({names}); take them out of it"
+        )
+    if others and world.others is None:
+        await _say(f"left aside, as they are not this board's bundle: {names}", work, world)
+
+
+async def _hand_over(deployment: Deployment, work: Work, world: World) -> str | None:
+    """Give the artifacts that are not the bundle to the board's own programs, each once; why it has to wait."""
+    bundle = rules.choose_bundle(deployment, world.policy.choice)
+    for artifact in rules.others(deployment, bundle) if world.others else ():
+        assert world.others is not None
+        content = rules.fingerprint(artifact)
+        if content in work.record.handed:
+            continue
+        file = await _fetch(artifact, f"downloading {artifact.filename}", world.others, work, world)
+        if why := await _asked("artifact", work, world, file=str(file), name=artifact.filename):
+            return why
+        _keep(evolve(work.record, handed=(*work.record.handed, content)), work, world)
+        world.others.discard()
+    return None
+
+
+async def _asked(moment: str, work: Work, world: World, **facts: str) -> str | None:
     """Ask the board's own programs; why it has to wait, None to go on."""
-    return await world.hooks.ask(moment, {"action": work.offer.action})
+    return await world.hooks.ask(moment, {"action": work.offer.action, **facts})
 
 
 async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
@@ -325,6 +357,15 @@ def tidy(record: Record | None, world: World) -> None:
     """
     kept = record is not None and record.kept
     world.downloads.discard(older_than=world.policy.keep_for if kept else 0)
+    if world.others:
+        world.others.discard()
+
+
+def discard(world: World) -> None:
+    """Remove all that was downloaded."""
+    world.downloads.discard()
+    if world.others:
+        world.others.discard()
 
 
 def _keep(record: Record, work: Work, world: World) -> None:

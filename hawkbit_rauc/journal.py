@@ -142,6 +142,10 @@ def _plain(kind: type) -> Callable[[typing.Any], typing.Any]:
     return read
 
 
+def _texts(value: object) -> tuple[str, ...] | None:
+    return tuple(map(str, value)) if isinstance(value, list) else None
+
+
 def _counts(value: object) -> dict[str, Counts] | None:
     if not isinstance(value, Mapping):
         return None
@@ -190,6 +194,7 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "mismatches": _NUMBER,
     "trying": _plain(float),
     "consented": _FLAG,
+    "handed": _texts,
     "kept": _FLAG,
     "committed": _FLAG,
     "gave_up": _TEXT,

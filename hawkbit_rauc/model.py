@@ -368,6 +368,7 @@ class Record:
         mismatches: downloads with a wrong hash or size.
         trying: seconds of passing troubles in which nothing moved.
         consented: somebody on the board agreed to what the server does not force.
+        handed: fingerprints of the artifacts that the board's own programs have taken.
         kept: the action was to download only; its bundle stays for the action that installs it.
         committed: the new system was found healthy and is, or is about to be, marked good by ourselves.
         gave_up: why its trial was given up by ourselves.
@@ -393,6 +394,7 @@ class Record:
     mismatches: int = 0
     trying: float = 0.0
     consented: bool = False
+    handed: tuple[str, ...] = ()
     kept: bool = False
     committed: bool = False
     gave_up: str | None = None

@@ -134,6 +134,11 @@ def choose_bundle(deployment: Deployment, choice: Choice = ANY) -> Artifact:
     return chosen[0]
 
 
+def others(deployment: Deployment, bundle: Artifact) -> list[Artifact]:
+    """The artifacts of a deployment that are not its bundle."""
+    return [item for chunk in deployment.chunks for item in chunk.artifacts if item is not bundle]
+
+
 def fingerprint(artifact: Artifact) -> str:
     """Name the artifact's content: its strongest hash, else its name and size."""
     return artifact.digest[1] if artifact.digest else f"{artifact.filename}:{artifact.size}"

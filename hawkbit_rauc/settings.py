@@ -24,7 +24,7 @@ SECTIONS = ("client", "device")
 KEYS = (
     *("hawkbit_server", "ssl", "ssl_verify", "ca_file", "proxy", "tenant_id", "target_name"),
     *("auth_token", "gateway_token", "ssl_key", "ssl_cert", "ssl_engine"),
-    *("bundle_part", "bundle_pattern"),
+    *("bundle_part", "bundle_pattern", "other_artifacts"),
     *("bundle_download_location", "stream_bundle", "stream_fallback", "resume_downloads"),
     *("download_speed_limit", "low_speed_time", "low_speed_rate"),
     *("send_download_authentication", "download_origins"),

@@ -3,10 +3,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rig.rauc import Board
-from scene import Scene
+from scene import Scene, finals
 
 from hawkbit_testing import Window
 
@@ -99,18 +100,63 @@ def test_poll_asks_at_once(scene: Scene) -> None:
     process.wait_for_log(f"action {action.id}: offered")
 
 
+def hook(scene: Scene, moment: str, text: str) -> None:
+    """Give the board a program for a moment."""
+    hooks = scene.board.folder / "hooks"
+    (hooks / moment).mkdir(parents=True)
+    program = hooks / moment / "10-board"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    scene.keys["hooks"] = hooks
+
+
+def with_manual(board: Board) -> dict[str, bytes | Path]:
+    """A bundle, and a file that is none."""
+    return {"2.0.0.raucb": board.bundle("2.0.0").path, "manual.txt": b"how to use it"}
+
+
+def test_artifacts_for_others_are_named_and_left_aside(scene: Scene) -> None:
+    action = scene.installed(with_manual(scene.board))
+    assert any("left aside" in message and "manual.txt" in message for message in action.messages())
+
+
+def test_artifacts_for_others_are_refused_where_the_configuration_says_so(scene: Scene) -> None:
+    """Nothing is fetched; the sentence names them."""
+    scene.keys["other_artifacts"] = "refuse"
+    action = scene.offer(with_manual(scene.board))
+    assert scene.once() == 1
+    assert finals(action) == ["error"]
+    assert any("no use for (manual.txt)" in message for message in action.messages())
+    assert untouched(scene.board)
+    assert scene.bundles_left == []
+
+
+def test_artifacts_for_others_are_handed_to_a_hook_each_once(scene: Scene) -> None:
+    """What the program puts off or refuses, nothing is installed; what it took it is not given again."""
+    shelf = scene.board.folder / "shelf"
+    shelf.mkdir()
+    took = f'cat "$HAWKBIT_RAUC_FILE" >> {shelf}/"$HAWKBIT_RAUC_NAME"'
+    hook(scene, "artifact", f'[ -e {shelf}/open ] || {{ echo "shelf closed"; exit 75; }}; {took}')
+    scene.keys["other_artifacts"] = "hook"
+    action = scene.offer(with_manual(scene.board) | {"read.me": b"please"})
+    assert scene.once() == 0
+    assert any(message.endswith("says later: shelf closed") for message in action.messages())
+    assert untouched(scene.board)
+    (shelf / "open").touch()
+    assert scene.once() == 0
+    assert scene.board.slot("B")["installed.count"] == 1
+    assert scene.boot() == "B"
+    assert scene.ended(action) == "finished"
+    assert (shelf / "manual.txt").read_bytes() == b"how to use it"
+    assert (shelf / "read.me").read_bytes() == b"please"
+    assert scene.bundles_left == []
+
+
 def test_hooks_have_a_say_and_are_told(scene: Scene) -> None:
     """A board on battery installs later; how things stand is told to a display."""
     hooks = scene.board.folder / "hooks"
-    for moment, text in (
-        ("before-installation", f'[ -e {hooks}/mains ] || {{ echo "on battery"; exit 75; }}'),
-        ("state", f'echo "$HAWKBIT_RAUC_STATE" >> {hooks}/display'),
-    ):
-        (hooks / moment).mkdir(parents=True)
-        program = hooks / moment / "10-board"
-        program.write_text(f"#!/bin/sh\n{text}\n")
-        program.chmod(0o755)
-    scene.keys["hooks"] = hooks
+    hook(scene, "before-installation", f'[ -e {hooks}/mains ] || {{ echo "on battery"; exit 75; }}')
+    hook(scene, "state", f'echo "$HAWKBIT_RAUC_STATE" >> {hooks}/display')
     action = scene.offer(scene.board.bundle("2.0.0"))
     assert scene.once() == 0
     assert any(message.endswith("says later: on battery") for message in action.messages())

@@ -32,6 +32,7 @@ RECORD = Record(
     completed=True,
     bundle_hash="m",
     bundle_reboot=False,
+    handed=("cd", "ef"),
     image_sha256="i",
     reboots=1,
     mismatches=1,

@@ -623,6 +623,15 @@ def test_the_configuration_says_which_artifact_is_the_bundle(choice, chosen):
     assert rules.choose_bundle(MACHINE, choice).filename == chosen
 
 
+def test_all_artifacts_but_the_bundle_are_for_others():
+    bundle = rules.choose_bundle(MACHINE, Choice(pattern="drive-*"))
+    assert [item.filename for item in rules.others(MACHINE, bundle)] == [
+        "panel-7.RAUCB",
+        "panel-7.sig",
+        "manual.pdf",
+    ]
+
+
 @pytest.mark.parametrize(
     ("choice", "why"),
     [
