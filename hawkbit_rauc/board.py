@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from attrs import evolve
 from hawkbit_rauc import program
 from hawkbit_rauc.dbus import Bus, Peer
 from hawkbit_rauc.errors import PassingError
+
+log = logging.getLogger(__name__)
 
 LOGIND = Peer(
     "logind",
@@ -30,6 +34,9 @@ SYSTEMD = Peer(
 
 #: Where the kernel tells this boot from all others.
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+#: Seconds that logind gets to hold off sleep and shutdown.
+INHIBITION = 5.0
 
 #: What asks for a reboot where logind is not there.
 SYSTEMCTL = ("systemctl", "--no-ask-password", "reboot")
@@ -60,11 +67,39 @@ class Board:
         self._logind = logind
         self._command = tuple(command)
         self._timeout = timeout
+        self._told = False
 
     @property
     def boot_id(self) -> str:
         """The kernel's id of this boot."""
         return self._boot_id_file.read_text().strip()
+
+    @asynccontextmanager
+    async def awake(self, why: str, *, shutdown: bool = False) -> AsyncIterator[None]:
+        """Have logind hold off sleep, and shutdown too where asked for, for as long as the context lasts.
+
+        A board without logind, or one that does not let us, goes on without. Our death gives it up.
+
+        Args:
+            why: what `systemd-inhibit --list` shows.
+            shutdown: whether shutdown is held off too.
+        """
+        # One within the other: what polkit is asked for both together is not what it is asked for each.
+        kinds = ["sleep", "shutdown"] if shutdown else ["sleep"]
+        facts = ("--mode=block", "--who=hawkbit-rauc", f"--why={why}")
+        command = [word for kind in kinds for word in ("systemd-inhibit", f"--what={kind}", *facts)]
+        async with AsyncExitStack() as stack:
+            try:
+                # The command runs once logind has agreed.
+                trouble = await stack.enter_async_context(
+                    program.beside([*command, "sh", "-c", "echo; exec cat"], within=INHIBITION)
+                )
+            except OSError:
+                trouble = ""  # a board without systemd
+            if trouble and not self._told:
+                log.info("sleep and shutdown are not held off: %s", trouble)
+                self._told = True
+            yield
 
     async def reboot(self) -> None:
         """Ask logind for an orderly reboot, else run the command; returns when it was accepted.

@@ -200,7 +200,10 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         text = f"installing, attempt {record.attempt - record.series}"
         await _say(text, work, world, note=notes.begun(record))
         work.stage = Stage.INSTALLING
-        await world.installer.install(bundle, record.transaction or "", _progress("installing", work, world))
+        async with world.board.awake("installing a bundle", shutdown=True):
+            await world.installer.install(
+                bundle, record.transaction or "", _progress("installing", work, world)
+            )
     except (ServerError, OfferGoneError, RaucBusyError):
         _keep(before, work, world)  # not told, or refused: this attempt was not begun
         work.alive = alive
@@ -288,7 +291,8 @@ async def _fetch(
     artifact: Artifact, what: str, downloads: Downloads, work: Work, world: World, *, ahead: bool = False
 ) -> Source:
     try:
-        return await downloads.fetch(artifact, _progress(what, work, world), ahead=ahead)
+        async with world.board.awake(what):
+            return await downloads.fetch(artifact, _progress(what, work, world), ahead=ahead)
     except MismatchError as error:
         mismatches = work.record.mismatches + 1
         _keep(evolve(work.record, mismatches=mismatches), work, world)

@@ -7,6 +7,7 @@ All methods may raise `PassingError`. A cancelled call has no effect later than 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -128,6 +129,9 @@ class Board(Protocol):
     @property
     def boot_id(self) -> str:
         """The kernel's id of this boot."""
+
+    def awake(self, why: str, *, shutdown: bool = False) -> AbstractAsyncContextManager[None]:
+        """Hold off sleep, and shutdown too where asked for, as long as the context lasts; never raises itself."""
 
     async def reboot(self) -> None:
         """Ask for a reboot; returns when it was accepted. Raises: PassingError."""

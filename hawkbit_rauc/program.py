@@ -8,10 +8,39 @@ import contextlib
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 #: Characters at the end of what a program prints that are kept.
 LONGEST_OUTPUT = 2000
+
+
+@contextlib.asynccontextmanager
+async def beside(command: Sequence[str], *, within: float) -> AsyncIterator[str]:
+    """Have a program run for as long as the context lasts.
+
+    Args:
+        command: its path and arguments; it prints an empty line once it is ready, and ends with its input.
+        within: seconds that it may take until then; afterwards it is not waited for.
+
+    Returns:
+        What it said instead of the empty line; nothing where it is ready.
+
+    Raises:
+        OSError: it can't be run.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, env=_environment(), start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        said = b"no answer"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                said = await process.stdout.readline()
+        yield "" if said == b"\n" else said.decode(errors="replace").strip() or "it ended"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 async def run(
@@ -40,7 +69,7 @@ async def run(
         stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
-        env={**os.environ, **(environment or {})},
+        env={**_environment(), **(environment or {})},
         start_new_session=True,
     )
     assert process.stdout is not None
@@ -57,3 +86,8 @@ async def run(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return process.returncode, [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but for what lets only us speak with systemd (sd_notify(3))."""
+    return {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}

@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -123,6 +123,10 @@ async def attributes() -> dict[str, str]:
 @define
 class Board:
     __test__ = False
+
+    @contextlib.asynccontextmanager
+    async def awake(self, why: str, *, shutdown: bool = False) -> AsyncIterator[None]:
+        yield
 
     def reboot(self) -> None:
         raise AssertionError("no reboot was configured")

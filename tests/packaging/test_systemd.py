@@ -154,16 +154,23 @@ def test_check_finds_all_well(machine: Container, target: Target) -> None:
 
 
 def test_deployment_reboots_by_logind_and_ends_in_the_new_slot(machine: Container, hawkbit: Hawkbit) -> None:
-    """The unprivileged program installs, polkit lets it reboot, and after the boot it tells the truth."""
+    """The unprivileged program installs, polkit lets it reboot, and after the boot it tells the truth.
+
+    While RAUC installs, logind holds off sleep and shutdown; afterwards it does not, or there would be no reboot.
+    """
     target = configure(machine, hawkbit, post_update_reboot="true")
     machine.run("systemctl", "enable", "--now", UNIT)
-    bundle = bundles.make(machine.folder, "2.0.0")
+    bundle = bundles.make(machine.folder, "2.0.0", hook="systemd-inhibit --list > /var/lib/board/held")
     before = machine.boot_id
     action = target.assign(bundle.path)
     machine.wait_for_reboot(before)
     assert action.wait(60) == "finished"
     assert any("rootfs.1 and committed" in message for message in action.messages())
     assert machine.run("cat", "/var/lib/board/booted").strip() == "B"
+    held = [line for line in machine.run("cat", "/var/lib/board/held").splitlines() if "hawkbit-rauc" in line]
+    kinds = [word for line in held for word in line.split() if word in ("sleep", "shutdown")]
+    assert sorted(kinds) == ["shutdown", "sleep"]
+    assert "only permitted for main PID" not in machine.log()
     assert machine.run("ls", "/var/lib/hawkbit-rauc").split() == ["journal.json", "lock"]
 
 

@@ -10,11 +10,12 @@ power (RAUC stops where it is, the board boots again).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import selectors
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -574,6 +575,10 @@ class Life:
     @property
     def boot_id(self) -> str:
         return f"boot-{self.universe.rauc.boots}"
+
+    @contextlib.asynccontextmanager
+    async def awake(self, why: str, *, shutdown: bool = False) -> AsyncIterator[None]:
+        yield
 
     async def reboot(self) -> None:
         self._alive()
