@@ -45,7 +45,8 @@ _DISK_TROUBLES = {
     errno.ENOTDIR: "{folder} is not a folder; change bundle_download_location",
     errno.EACCES: "{path} may not be written by this program; check the owner and mode of {folder}",
     errno.EPERM: "{path} may not be written by this program; check the owner and mode of {folder}",
-    errno.EROFS: "{folder} is on a read-only file system; change bundle_download_location",
+    errno.EROFS: "{folder} is read-only for this program; "
+    "name it in ReadWritePaths= of the unit, or change bundle_download_location",
     errno.EISDIR: "{path} is a folder; remove it or change bundle_download_location",
     errno.EIO: "{path} can't be written or read (input/output error); is the storage failing?",
     errno.EFBIG: "{path} becomes too big for the file system or this process's limits",
