@@ -17,7 +17,7 @@ def configuration(
     server: str,
     target: str,
     token: str,
-    bundle: Path,
+    bundle: Path | None,
     device: Mapping[str, str] | None = None,
     **client: object,
 ) -> Path:
@@ -28,7 +28,7 @@ def configuration(
         server: host and port.
         target: the controller's id.
         token: its target token.
-        bundle: the file that bundles are downloaded to.
+        bundle: the file that bundles are downloaded to; None for the default in the state folder.
         device: the `[device]` section.
         client: further keys of the `[client]` section, or others for those above; None leaves a key out.
     """

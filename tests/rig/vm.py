@@ -10,6 +10,7 @@ import lzma
 import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -100,7 +101,7 @@ def _make(folder: Path) -> None:
     (kernel,) = root.glob("boot/vmlinuz-*")
     kernel.rename(folder / "vmlinuz")
     (root / "modules").mkdir()
-    for number, module in enumerate(_modules(root)):
+    for number, module in enumerate(modules(root, MODULES)):
         (root / "modules" / f"{number:02}").write_bytes(module)
     for unneeded in ("boot", "usr/lib/modules", "usr/share", "usr/lib/udev", "usr/lib/locale"):
         remove(root / unneeded)
@@ -108,11 +109,11 @@ def _make(folder: Path) -> None:
     (root / "etc" / "group").write_text("root:x:0:\nnogroup:x:65534:\n")
     (root / "init").write_text(_INIT.format(host=HOST))
     (root / "init").chmod(0o755)
-    _pack(root, folder / "initramfs", root / "usr" / "bin" / "busybox")
+    pack(root, folder / "initramfs", root / "usr" / "bin" / "busybox")
 
 
-def _modules(root: Path) -> list[bytes]:
-    """The kernel's modules that are wanted, each after those that it depends on."""
+def modules(root: Path, wanted: Iterable[str]) -> list[bytes]:
+    """Return the kernel's modules that are wanted, each after those that it depends on."""
     files = {path.name.partition(".")[0].replace("-", "_"): path for path in root.rglob("*.ko.xz")}
     ordered: dict[str, bytes] = {}
 
@@ -126,12 +127,12 @@ def _modules(root: Path) -> list[bytes]:
             add(needed)
         ordered[name] = content
 
-    for name in MODULES:
+    for name in wanted:
         add(name)
     return list(ordered.values())
 
 
-def _pack(folder: Path, archive: Path, busybox: Path) -> None:
+def pack(folder: Path, archive: Path, busybox: Path) -> None:
     """Pack a folder as the kernel wants an initramfs; several archives in a row are one."""
     names = "\n".join(str(path.relative_to(folder)) for path in sorted(folder.rglob("*")))
     (archive.parent / "names").write_text(names)
@@ -236,4 +237,4 @@ class Machine:
         shutil.copytree(SCRIPTS, board / "scripts", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         (board / "system.conf").write_text(_SYSTEM)
         (board / "bus.conf").write_text(_BUS)
-        _pack(board.parent, archive, busybox)
+        pack(board.parent, archive, busybox)
