@@ -3,6 +3,7 @@
 
 import os
 import random
+import re
 from collections.abc import Callable
 
 import pytest
@@ -86,7 +87,7 @@ def test_new_system_that_does_not_reach_hawkbit_is_left_again(new_place: NewPlac
 
 @pytest.mark.parametrize("seed", range(CUTS))
 def test_power_cut_at_any_moment_ends_in_one_truth(new_place: NewPlace, seed: int) -> None:
-    """After the cut the update goes on to its success: nothing is told twice, and nothing that is not so."""
+    """What is told is where the board is, once; only a cut on the trial boot makes GRUB go back to the old system."""
     draw = random.Random(seed)
     moment, pause = draw.choice(MOMENTS), draw.uniform(0, 4)
     place = new_place()
@@ -94,6 +95,8 @@ def test_power_cut_at_any_moment_ends_in_one_truth(new_place: NewPlace, seed: in
     place.board.wait_for_console(moment)
     with pytest.raises(TimeoutError):
         place.board.wait(lambda: False, "the moment of the cut", timeout=pause)
+    tried = "GRUB boots slot B" in place.board.text()
     place.board.cut()
-    assert ended(place, action) == ["finished"], (moment, pause)
-    assert place.board.boot_loader["ORDER"] == "B A"
+    (end,) = ended(place, action)
+    slot = re.findall("GRUB boots slot ([AB])", place.board.text())[-1]
+    assert (end, slot) == ("finished", "B") or (tried and (end, slot) == ("error", "A")), (moment, pause)
