@@ -35,7 +35,7 @@ def new_place(hawkbit: Hawkbit, images: Images, tmp_path: Path) -> Iterator[Call
     """Makes a board with further keys of its configuration."""
     with ExitStack() as stack:
 
-        def make(*, server: str = hawkbit.host, mark_good_own: bool = False, **keys: object) -> Place:
+        def make(*, server: str = hawkbit.host, **keys: object) -> Place:
             target = hawkbit.target()
             file = configuration(
                 tmp_path / "config.conf",
@@ -52,7 +52,11 @@ def new_place(hawkbit: Hawkbit, images: Images, tmp_path: Path) -> Iterator[Call
                 },
             )
             board = GrubBoard(
-                tmp_path / "board", images.shared, images.slots["1.0.0"], file, mark_good_own=mark_good_own
+                tmp_path / "board",
+                images.shared,
+                images.slots["1.0.0"],
+                file,
+                mark_good_own=keys.get("mark_good") == "own",
             )
             return Place(stack.enter_context(board), target, images)
 

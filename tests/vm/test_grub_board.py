@@ -73,7 +73,7 @@ def test_somebody_else_reboots(new_place: NewPlace) -> None:
 def test_new_system_that_does_not_reach_hawkbit_is_left_again(new_place: NewPlace, hawkbit: Hawkbit) -> None:
     """With `mark_good = own` nobody marks it good, so that a lost network strands no board."""
     with Proxy(hawkbit.host) as proxy:
-        place = new_place(server=proxy.host, mark_good_own=True, mark_good="own", commit_timeout=45)
+        place = new_place(server=proxy.host, mark_good="own", commit_timeout=45)
         action = place.offer("2.0.0")
         place.board.wait_for_console("rebooting into the new system")
         proxy.cut()
