@@ -23,6 +23,7 @@ from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal, state_folder
 from hawkbit_rauc.rauc import Rauc
 from hawkbit_rauc.rules import Choice
+from hawkbit_rauc.running import Running
 from hawkbit_rauc.stream import Streams
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Adapters:
     rauc: Rauc
     hooks: Hooks
     commit: Commit | None
+    running: Running | None
     config: Config
 
     async def attributes(self) -> Mapping[str, str]:
@@ -106,8 +108,9 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     world = World(server, source, rauc, journal, board, BootClock(), hooks, policy, others)
     if config.mark_good == "own":
         commit = Commit(world, config.commit_timeout)
+    running = Running(world, config.distribution_set) if config.distribution_set else None
     try:
-        yield Adapters(world, server, rauc, hooks, commit, config)
+        yield Adapters(world, server, rauc, hooks, commit, running, config)
     finally:
         server.close()
         await bus.close()

@@ -91,6 +91,7 @@ class Config:
     confirmation: str = "ask"
     auto_confirmation: str = "leave"
     report_success: str = "booted"
+    distribution_set: str = ""
     commit_witness: str | None = None
     mark_good: str = "observe"
     commit_timeout: int = 1800
@@ -268,6 +269,7 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         confirmation=settings.choice("confirmation", ("ask", "allow", "deny")),
         auto_confirmation=settings.choice("auto_confirmation", ("leave", "on", "off")),
         report_success=settings.choice("report_success", ("booted", "installed")),
+        distribution_set=settings.text("distribution_set"),
         commit_witness=settings.unit("commit_witness"),
         mark_good=settings.choice("mark_good", ("observe", "own")),
         commit_timeout=settings.number("commit_timeout", 1800, low=1, high=_WEEK),

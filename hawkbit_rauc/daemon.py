@@ -19,6 +19,7 @@ from hawkbit_rauc.deployment import Stage, Work, World
 from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Consent, Offer, Poll, Record, Status
 from hawkbit_rauc.rules import Decided, Downloaded, Reboot, Wait
+from hawkbit_rauc.running import Running
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Daemon:
         first_poll_within: seconds; the first poll comes at random within them, so that a mass
             power-up does not stampede.
         commit: marks the booted slot good by ourselves; None where somebody else does.
+        running: tells the server what no action brought; None where it need not know.
         random: gives a number from 0 to 1.
         retry_wait: the longest pause between two tries, seconds; shorter where the poll interval is.
         once_timeout: seconds without any success after which `run(once=True)` gives up.
@@ -61,12 +63,14 @@ class Daemon:
         first_poll_within: float,
         random: Callable[[], float],
         commit: Commit | None = None,
+        running: Running | None = None,
         retry_wait: float = 300.0,
         once_timeout: float = 30.0,
     ) -> None:
         self._world = world
         self._attributes = attributes
         self._commit = commit
+        self._running = running
         self._first_poll_within = first_poll_within
         self._random = random
         self._retry_wait = retry_wait
@@ -235,12 +239,15 @@ class Daemon:
             self._note_end(record.action, success=record.outcome.success)
             self._idle = False
             return  # the poll is of before: reading what it offers could reopen an action that is over (DDI)
-        if not (poll.deployment or poll.cancel or poll.confirmation or self._work):
+        idle = not (poll.deployment or poll.cancel or poll.confirmation or self._work)
+        if idle:
             if record is None:
                 # No action of an earlier life is open, so from now on the journal knows all.
                 self._world.journal.write(Record(action="", told=True))
             deployment.tidy(record, self._world)
         await self._identify(asked=poll.identify)
+        if self._running and not self._busy:
+            await self._running.look(idle=idle)
         if poll.cancel:
             await self._cancel(poll.cancel)
         await self._confirm(poll)
@@ -385,6 +392,8 @@ class Daemon:
         self._failed = self._failed or not success
         self._last = self._world.journal.read()
         self._look = True
+        if self._running:
+            self._running.due = True
         self._end(action, SOON)
 
     def _end(self, action: str, pause: float) -> None:

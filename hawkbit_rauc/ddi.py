@@ -327,6 +327,28 @@ class Hawkbit:
                 raise ServerError(f"the server does not take the attributes of [device]: {error}") from error
             raise self._error(error) from error
 
+    async def tell_installed(self, distribution_set: str, version: str) -> bool:
+        """Say what the board runs that no action of the server brought (DDI installedBase, since hawkBit 0.6).
+
+        Args:
+            distribution_set: its name.
+            version: its version.
+
+        Returns:
+            False where the server knows no such complete set, or is too old.
+
+        Raises:
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.AssignedVersion(name=distribution_set, version=version)
+        try:
+            await in_thread(sdk.put_installed_base.sync, client=self._client, body=body)
+        except sdk.DdiError as error:
+            if _refuses(error, 400, 404, 405):
+                return False
+            raise self._error(error) from error
+        return True
+
     async def _follow(self, offer: Offer, model: type[A], history: int | None) -> A:
         try:
             return await in_thread(self._client.follow, offer.href, model, action_history=history)

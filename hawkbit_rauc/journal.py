@@ -85,6 +85,22 @@ class Journal:
         version = document.get("version")
         newest = max(VERSION, version) if isinstance(version, int) else VERSION
         document |= {"version": newest, "identity": self._identity, "record": members}
+        self._write(document)
+
+    def known(self) -> str | None:
+        """Return which installation the server knows to run, None before the first; outlives the records."""
+        known = self._load().get("known")
+        return known if isinstance(known, str) else None
+
+    def know(self, installation: str) -> None:
+        """Note durably which installation the server knows to run.
+
+        Raises:
+            StateError: the state folder is full, read-only or gone.
+        """
+        self._write({"version": VERSION} | self._load() | {"identity": self._identity, "known": installation})
+
+    def _write(self, document: Mapping[str, typing.Any]) -> None:
         write_durably(self._path, json.dumps(document).encode() + b"\n")
 
     def _load(self) -> dict[str, typing.Any]:

@@ -66,6 +66,9 @@ class Server(Protocol):
     async def identify(self, attributes: Mapping[str, str]) -> None:
         """Send the controller's attributes (DDI configData). Raises: ServerError."""
 
+    async def tell_installed(self, distribution_set: str, version: str) -> bool:
+        """Say what runs that no action brought (DDI installedBase); False where it is not known. Raises: ServerError."""
+
 
 class Downloads(Protocol):
     """How a bundle comes to RAUC."""
@@ -121,6 +124,12 @@ class Journal(Protocol):
 
     def write(self, record: Record) -> None:
         """Make the record durable before returning. Raises: StateError."""
+
+    def known(self) -> str | None:
+        """Return which installation the server knows to run, as `rules.installation` names it; None before the first."""
+
+    def know(self, installation: str) -> None:
+        """Note durably which installation the server knows to run. Raises: StateError."""
 
 
 class Board(Protocol):

@@ -470,6 +470,25 @@ def runs_bundle(system: System, bundle_hash: str | None) -> bool:
     return bool(booted and bundle_hash and booted.bundle_hash == bundle_hash and committed(system))
 
 
+def installation(system: System) -> str | None:
+    """Name the installation that runs, so that it is not taken for another one; None where RAUC stores nothing."""
+    booted = system.booted
+    if booted is None or not booted.bundle_version:
+        return None
+    return booted.transaction or f"{system.key(booted)} {booted.installed_count} {booted.sha256}"
+
+
+def brought(record: Record, system: System) -> bool:
+    """Whether the action that ended last ended well, and with what runs."""
+    if not (record.told and record.outcome and record.outcome.success):
+        return False
+    booted = system.booted
+    if record.attempt <= record.series or booted is None:
+        return booted is not None
+    ours = any(system.group(slot).name == booted.name for slot in installed_by(record, system))
+    return ours or _same_bundle(record, booted)
+
+
 def reversible(record: Record, system: System) -> Slot | None:
     """The slot to be marked bad when an installation is taken back before its reboot.
 

@@ -30,7 +30,7 @@ KEYS = (
     *("send_download_authentication", "download_origins"),
     *("connect_timeout", "timeout", "retry_wait", "first_poll_within", "once_timeout", "give_up_after"),
     *("hooks", "hook_timeout", "soft", "keep_downloaded", "confirmation", "auto_confirmation"),
-    *("report_success", "commit_witness", "mark_good", "commit_timeout"),
+    *("report_success", "distribution_set", "commit_witness", "mark_good", "commit_timeout"),
     *("reboot", "post_update_reboot", "post_update_close"),
     *("log_level", "rauc_attributes", "mac_address"),
 )

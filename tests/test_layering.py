@@ -19,7 +19,7 @@ ROWS = (
     {"check", "remote", "service"},
     {"assembly"},
     {"daemon"},
-    {"cancelation", "commit", "confirmation"},
+    {"cancelation", "commit", "confirmation", "running"},
     {"deployment"},
     {
         *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
@@ -33,7 +33,7 @@ ROWS = (
 )
 
 #: The story, and all that it may import: it reaches the world through its ports alone.
-STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment"}
+STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment", "running"}
 STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.

@@ -798,3 +798,24 @@ def test_a_port_that_nobody_answers_at_is_given_up() -> None:
             assert "in time" in str(refused(hawkbit))
         for filler in fillers:
             filler.close()
+
+
+def test_what_no_action_brought_is_told_where_the_server_knows_the_set(
+    server: Double, target: Target, hawkbit: Hawkbit
+) -> None:
+    """False for a set that it does not know, one without modules, and a server that is too old."""
+    server.distribution_set(server.module({"a.raucb": b"x"}), name="os", version="1")
+    server.distribution_set(name="empty", version="1")
+    poll(hawkbit)
+    assert asyncio.run(hawkbit.tell_installed("os", "1"))
+    assert target.installed is not None
+    assert target.installed.name == "os"
+    assert not asyncio.run(hawkbit.tell_installed("os", "2"))
+    assert not asyncio.run(hawkbit.tell_installed("empty", "1"))
+    server.fault("PUT", faults.answer(503))
+    with pytest.raises(ServerError):
+        asyncio.run(hawkbit.tell_installed("os", "1"))
+    with Double("0.3") as old:
+        old.target("dev-1", TOKEN)
+        with closing(connect(old.url, "dev-1", target_token=TOKEN)) as adapter:
+            assert not asyncio.run(adapter.tell_installed("os", "1"))

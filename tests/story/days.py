@@ -15,6 +15,7 @@ from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.errors import HawkbitRaucError
 from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told
+from hawkbit_rauc.running import Running
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -30,6 +31,7 @@ class Days(Life):
         slow_fetch: seconds that each fetch takes before its trouble.
         later: why hooks say "later", by the moment; `asked` lists the moments.
         moves: whether each fetch brings something before its trouble.
+        distribution_set: the one that `runs`, the versions told as installed by no action, are of ("os" is known).
         identifies: whether polls ask for attributes; `confirms`: for a confirmation.
         acts: what happens at a time (seconds since the start).
     """
@@ -43,6 +45,8 @@ class Days(Life):
     answers: list[asyncio.Task] = field(factory=list)
     consents: list[Consent] = field(factory=list)
     automatic: list[bool] = field(factory=list)
+    distribution_set: str = ""
+    runs: list[str] = field(factory=list)
     facts: dict[str, str] = field(factory=dict)
     asked: list[str] = field(factory=list)
     later: dict[str, str] = field(factory=dict)
@@ -103,6 +107,11 @@ class Days(Life):
     async def confirm_automatically(self, *, on: bool) -> None:
         self._meets("confirm_automatically")
         self.automatic.append(on)
+
+    async def tell_installed(self, distribution_set: str, version: str) -> bool:
+        self._meets("tell_installed")
+        self.runs.append(version)
+        return distribution_set == "os"
 
     def answer(self, **words) -> asyncio.Task:
         """Somebody on the board answers; what goes wrong is raised at the end of this life."""
@@ -177,6 +186,7 @@ class Days(Life):
                 world,
                 self.attributes,
                 commit=self.commit,
+                running=Running(world, self.distribution_set) if self.distribution_set else None,
                 **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
             )
             loop = asyncio.get_running_loop()

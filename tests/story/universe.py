@@ -301,6 +301,7 @@ class Rauc:
             status="ok",
             sha256=f"image-{bundle}",
             bundle_hash=None if old else f"manifest-{bundle}",
+            bundle_version=bundle,
             transaction=None if old else transaction,
             installed_count=slot.installed_count + 1,
             installed_at=stamp,
@@ -569,6 +570,15 @@ class Life:
         self._alive()
         Journal(self.universe.folder, IDENTITY).write(record)
         self._effect("wrote the journal")
+
+    def known(self):
+        self._alive()
+        return Journal(self.universe.folder, IDENTITY).known()
+
+    def know(self, installation) -> None:
+        self._alive()
+        Journal(self.universe.folder, IDENTITY).know(installation)
+        self._effect("noted what runs")
 
     # Board
 

@@ -132,6 +132,21 @@ def test_members_of_another_action_do_not_survive(journal, tmp_path):
     assert "future" not in document(tmp_path)["record"]
 
 
+def test_what_the_server_knows_to_run_outlives_the_actions(journal, tmp_path):
+    """With a record or without, but not for another board."""
+    assert journal.known() is None
+    journal.know("t-1")
+    assert (journal.known(), journal.read()) == ("t-1", None)
+    journal.write(RECORD)
+    journal.write(Record("8"))
+    assert (journal.known(), journal.read()) == ("t-1", Record("8"))
+    journal.know("t-2")
+    assert (journal.known(), journal.read()) == ("t-2", Record("8"))
+    assert Journal(tmp_path, attrs.evolve(ME, controller="other")).known() is None
+    rewrite(tmp_path, known=7)
+    assert (journal.known(), journal.read()) == (None, Record("8"))
+
+
 @pytest.mark.parametrize("version", [None, "1", [], 0])
 def test_a_strange_version_is_replaced(journal, tmp_path, version):
     journal.write(RECORD)
