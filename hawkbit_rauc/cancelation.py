@@ -38,7 +38,9 @@ async def answer(action: str, record: Record | None, world: World, *, writing: b
     elif record is None:
         await _answer_unknown(action, world)
     elif record.action != action or record.told or (record.attempt <= record.series and not record.outcome):
-        await _accept(action, record, "nothing was installed", world)
+        before = record.action == action and record.bundle and not record.told
+        why = "its bundles before this one stay installed" if before else "nothing was installed"
+        await _accept(action, record, why, world)
     else:
         await _answer_begun(record, world)
 
@@ -63,7 +65,9 @@ async def _answer_begun(record: Record, world: World) -> None:
     verdict = rules.judge(record, system, world.board.boot_id)
     booted = system.booted
     old_runs = booted is not None and system.key(booted) == record.booted
-    if isinstance(verdict, Decided) and not (record.undoing and old_runs):
+    if isinstance(verdict, Decided) and verdict.outcome.success and record.more:
+        await _accept(record.action, record, "its bundles up to now stay installed, no other is", world)
+    elif isinstance(verdict, Decided) and not (record.undoing and old_runs):
         # A final that is told now wins over the cancelation (DDI accepts it while canceling).
         world.journal.write(evolve(record, outcome=verdict.outcome))
         await conclude(evolve(record, outcome=verdict.outcome), world)

@@ -41,6 +41,7 @@ class Config:
         ssl_key: absolute path of a PEM file, or a PKCS#11 URI.
         ssl_key_password: of the key, or the PIN of its token, from the systemd credential.
         bundle_download_location: absolute path of the bundle's file.
+        bundle_pattern: names of bundles, in the order of their installation; see `rules.Choice`.
         download_origins: further origins, written as `origin`, that may get credentials.
         connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after,
             keep_downloaded, commit_timeout: seconds; all but first_poll_within are above 0.
@@ -68,7 +69,7 @@ class Config:
     ca_file: Path | None = None
     ssl_verify: bool = True
     bundle_part: str = ""
-    bundle_pattern: str = ""
+    bundle_pattern: tuple[str, ...] = ()
     other_artifacts: str = "ignore"
     stream_bundle: bool = False
     stream_fallback: bool = False
@@ -246,7 +247,7 @@ def _build(text: str, source: str, state_dir: Path, disk: _NoDisk) -> Config:
         ssl_verify=verify,
         bundle_download_location=settings.bundle(state_dir, disk.is_folder),
         bundle_part=settings.text("bundle_part"),
-        bundle_pattern=settings.text("bundle_pattern"),
+        bundle_pattern=settings.words("bundle_pattern"),
         other_artifacts=settings.choice("other_artifacts", ("ignore", "refuse", "hook")),
         stream_bundle=settings.boolean("stream_bundle", default=False),
         stream_fallback=settings.boolean("stream_fallback", default=False),

@@ -152,9 +152,13 @@ async def deploy(work: Work, world: World) -> Verdict:
             journal, noted, deployment, system, world.server.identity, world.policy.choice
         )
         work.record = evolve(work.record, trying=max(trying, work.record.trying))
+        nothing_known = journal is None and work.record.attempt == 0
         verdict = rules.judge(work.record, system, world.board.boot_id)
-        if isinstance(verdict, Install):
-            nothing_known = journal is None and work.record.attempt == 0
+        while True:
+            if isinstance(verdict, Decided) and verdict.outcome.success and work.record.more:
+                verdict = await _go_on(verdict.outcome, deployment, work, world)
+            if not isinstance(verdict, Install):
+                break
             verdict = await _install(deployment, nothing_known, work, world)
     except DeploymentError as error:
         verdict = Decided(Outcome(success=False, details=(str(error),)))
@@ -173,6 +177,15 @@ def _left_to_be_told(work: Work, world: World) -> Verdict | None:
         work.record = record
         return Downloaded()
     return None
+
+
+async def _go_on(outcome: Outcome, deployment: Deployment, work: Work, world: World) -> Install:
+    """Take up the next bundle of the action: the one before is in place, booted and committed where it is a system."""
+    done = rules.bundle_of(work.record, deployment, world.policy.choice)
+    await _say(f"{done.filename} is in place: {outcome.details[0]}; its next bundle follows", work, world)
+    _keep(rules.next_bundle(work.record, deployment, world.policy.choice), work, world)
+    world.downloads.discard()
+    return Install()
 
 
 async def _install(deployment: Deployment, nothing_known: bool, work: Work, world: World) -> Verdict:
@@ -197,13 +210,12 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
     record = evolve(record, bundle_hash=facts.hash, bundle_reboot=facts.reboot)
     _keep(record, work, world)
     try:
-        text = f"installing, attempt {record.attempt - record.series}"
+        what = f"installing{_named(deployment, work, world)}"
+        text = f"{what}, attempt {record.attempt - record.series}"
         await _say(text, work, world, note=notes.begun(record))
         work.stage = Stage.INSTALLING
         async with world.board.awake("installing a bundle", shutdown=True):
-            await world.installer.install(
-                bundle, record.transaction or "", _progress("installing", work, world)
-            )
+            await world.installer.install(bundle, record.transaction or "", _progress(what, work, world))
     except (ServerError, OfferGoneError, RaucBusyError):
         _keep(before, work, world)  # not told, or refused: this attempt was not begun
         work.alive = alive
@@ -219,13 +231,17 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
 async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
     """Tell what a verdict means, and do what follows from it."""
     work.progress, work.percent = "", -1
-    if isinstance(verdict, Reboot) and world.policy.report_installed:
+    if isinstance(verdict, Reboot) and world.policy.report_installed and not work.record.more:
         # The daemon asks for the reboot, see `unbooted`: a crash in between would leave it undone.
         _keep(_awaiting_reboot(work.record, world.board.boot_id), work, world)
         told = "installed (told before the reboot, as configured)"
         verdict = Decided(Outcome(success=True, details=(told,)))
     if isinstance(verdict, Decided):
-        _keep(evolve(work.record, outcome=verdict.outcome), work, world)
+        outcome, record = verdict.outcome, work.record
+        if not record.outcome:
+            others = rules.among_several(record, success=outcome.success)
+            outcome = evolve(outcome, details=(*outcome.details, *others))
+        _keep(evolve(record, outcome=outcome), work, world)
         await conclude(work.record, world)
     elif isinstance(verdict, Downloaded):
         await _tell_downloaded(work, world)
@@ -273,16 +289,21 @@ async def _obtain(deployment: Deployment, work: Work, world: World) -> Source | 
     work.deployment = None  # what holds it back may change, so it is read anew at the next look
     if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
         return wait
-    artifact = rules.choose_bundle(deployment, world.policy.choice)
+    artifact = rules.bundle_of(work.record, deployment, world.policy.choice)
     instead = rules.instead_of_installing(deployment)
-    await _look_at_others(deployment, artifact, work, world)
+    if work.record.more and isinstance(instead, Downloaded):
+        raise DeploymentError(
+            "the action is to download only and has several bundles, and only one can be kept"
+        )
+    await _look_at_others(deployment, work, world)
     if work.fetched != artifact:
         if why := await _asked("before-download", work, world):
             return Wait(why)
         log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     elif instead:
         return instead
-    bundle = await _fetch(artifact, "downloading", world.downloads, work, world, ahead=instead is not None)
+    what = f"downloading{_named(deployment, work, world)}"
+    bundle = await _fetch(artifact, what, world.downloads, work, world, ahead=instead is not None)
     work.fetched = artifact
     return rules.instead_of_installing(await _read_again(artifact, work, world)) or bundle
 
@@ -301,9 +322,15 @@ async def _fetch(
         raise
 
 
-async def _look_at_others(deployment: Deployment, bundle: Artifact, work: Work, world: World) -> None:
+def _named(deployment: Deployment, work: Work, world: World) -> str:
+    """The bundle's name with a space before it, where the action has several."""
+    several = work.record.more or work.record.bundle
+    return f" {rules.bundle_of(work.record, deployment, world.policy.choice).filename}" if several else ""
+
+
+async def _look_at_others(deployment: Deployment, work: Work, world: World) -> None:
     """Say in the history what of a deployment this board leaves aside, or refuse it."""
-    others = rules.others(deployment, bundle)
+    others = rules.others(deployment, rules.choose_bundles(deployment, world.policy.choice))
     names = ", ".join(artifact.filename for artifact in others[:10])
     if others and world.policy.refuse_others:
         raise DeploymentError(
@@ -315,8 +342,8 @@ async def _look_at_others(deployment: Deployment, bundle: Artifact, work: Work, 
 
 async def _hand_over(deployment: Deployment, work: Work, world: World) -> str | None:
     """Give the artifacts that are not the bundle to the board's own programs, each once; why it has to wait."""
-    bundle = rules.choose_bundle(deployment, world.policy.choice)
-    for artifact in rules.others(deployment, bundle) if world.others else ():
+    bundles = rules.choose_bundles(deployment, world.policy.choice)
+    for artifact in rules.others(deployment, bundles) if world.others else ():
         assert world.others is not None
         content = rules.fingerprint(artifact)
         if content in work.record.handed:
@@ -337,7 +364,7 @@ async def _asked(moment: str, work: Work, world: World, **facts: str) -> str | N
 async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
     """Read what the action asks for after the download, which may have taken hours (DDI)."""
     deployment = await world.server.deployment(work.offer)
-    if rules.choose_bundle(deployment, world.policy.choice) != artifact:
+    if rules.bundle_of(work.record, deployment, world.policy.choice) != artifact:
         raise ServerError(f"action {work.offer.action} was given another bundle during the download")
     return deployment
 
@@ -464,7 +491,8 @@ async def _say(text: str, work: Work, world: World, *, note: str | None = None) 
         PassingError: a note could not be told.
         OfferGoneError: the action is closed.
     """
-    if text in work.said or (note is None and len(work.said) >= MAX_ENTRIES):
+    key = text if note is None else f"{text} {note}"
+    if key in work.said or (note is None and len(work.said) >= MAX_ENTRIES):
         return
     log.info("action %s: %s", work.offer.action, text)
     details = (text,) if note is None else (text, note)
@@ -474,7 +502,7 @@ async def _say(text: str, work: Work, world: World, *, note: str | None = None) 
         if note is not None:
             raise
         return
-    work.said.add(text)
+    work.said.add(key)
     if told is Told.CLOSED:
         raise OfferGoneError(f"action {work.offer.action} was closed by the server")
 

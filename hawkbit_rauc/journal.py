@@ -197,6 +197,8 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "action": _TEXT,
     "attempt": _NUMBER,
     "series": _NUMBER,
+    "bundle": _NUMBER,
+    "more": _FLAG,
     "artifact": _TEXT,
     "transaction": _TEXT,
     "booted": _TEXT,

@@ -354,7 +354,9 @@ class Record:
     Attributes:
         action: id of the action.
         attempt: number of the installation begun last; 0 before the first.
-        series: attempts made before this offer of the action (servers that reuse ids).
+        series: attempts made before this offer of the action (servers that reuse ids), and for bundles before this one.
+        bundle: which of the action's bundles is being installed, in their order, counted from 0.
+        more: further bundles of the action come after this one.
         artifact: hash of the bundle's file, the transaction id is made of it.
         transaction: the id given to RAUC for the attempt.
         booted: key of the slot that ran when the attempt began (bootname, else device or name).
@@ -381,6 +383,8 @@ class Record:
     action: str
     attempt: int = 0
     series: int = 0
+    bundle: int = 0
+    more: bool = False
     artifact: str = ""
     transaction: str | None = None
     booted: str | None = None

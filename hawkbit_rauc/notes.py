@@ -33,6 +33,8 @@ def completed(record: Record) -> str:
 
 def _write(record: Record, stage: str) -> str:
     members = [f"attempt={record.attempt}", f"series={record.series}"]
+    if record.bundle:
+        members.append(f"bundle={record.bundle}")
     members.append(f"boot={record.boot_id or ''}")
     members.append(f"booted={_quoted(record.booted or '')}")
     if record.image_sha256:
@@ -78,6 +80,7 @@ def _parse(message: str) -> tuple[str, Record] | None:
         action="",
         attempt=int(match[2]),
         series=int(match[3]),
+        bundle=int(bundle) if (bundle := members.get("bundle", "0")[:6]).isdecimal() else 0,
         booted=unquote(members.get("booted", "")) or None,
         before=before,
         boot_id=members.get("boot") or None,

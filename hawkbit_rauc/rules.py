@@ -82,29 +82,29 @@ def _failure(*details: str) -> Decided:
     return Decided(Outcome(success=False, details=details))
 
 
-# ---------------------------------------------------------------- which bundle
+# ---------------------------------------------------------------- which bundles
 
 
 @frozen
 class Choice:
-    """Which artifact of a deployment is this board's bundle, where there are others.
+    """Which artifacts of a deployment are this board's bundles, where there are others.
 
     Attributes:
         part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all where empty.
-        pattern: of these names only, as shells match them, in any case; where empty the only artifact, else the
-            only one named `*.raucb`.
+        patterns: one bundle for each of these names, as shells match them, in any case; installed in this order, and
+            one at least. Where empty the only artifact, else the only one named `*.raucb`.
     """
 
     part: str = ""
-    pattern: str = ""
+    patterns: tuple[str, ...] = ()
 
 
 #: No more said than that there is one bundle.
 ANY = Choice()
 
 
-def choose_bundle(deployment: Deployment, choice: Choice = ANY) -> Artifact:
-    """Pick the artifact that is the bundle.
+def choose_bundles(deployment: Deployment, choice: Choice = ANY) -> tuple[Artifact, ...]:
+    """Pick the artifacts that are bundles, in the order of their installation.
 
     Raises:
         DeploymentError: there is none, or more than one could be meant; all are named.
@@ -120,23 +120,32 @@ def choose_bundle(deployment: Deployment, choice: Choice = ANY) -> Artifact:
         raise DeploymentError(
             f"the deployment has no artifact; assign a software module {kind}that holds one RAUC bundle"
         )
-    pattern = choice.pattern or "*.raucb"
-    bundles = [item for item in artifacts if fnmatchcase(item.filename.lower(), pattern.lower())]
-    chosen = artifacts if len(artifacts) == 1 and not choice.pattern else bundles
-    if len(chosen) != 1:
-        names = ", ".join(artifact.filename for artifact in artifacts[:10])
-        raise DeploymentError(
-            f"the deployment has {len(artifacts)} artifacts ({names}), {len(bundles)} of them named {pattern}; "
-            "this board installs exactly one RAUC bundle, bundle_part and bundle_pattern say which"
-        )
-    if chosen[0].url is None:
-        raise DeploymentError(f"the server gives no usable download link for {chosen[0].filename}")
-    return chosen[0]
+    chosen: list[Artifact] = artifacts if len(artifacts) == 1 and not choice.patterns else []
+    for pattern in () if chosen else choice.patterns or ("*.raucb",):
+        named = [item for item in artifacts if fnmatchcase(item.filename.lower(), pattern.lower())]
+        chosen += (found := [item for item in named if item not in chosen])
+        if len(found) > 1:
+            raise _unclear(artifacts, f"{len(found)} of them named {pattern}")
+    if not chosen:
+        raise _unclear(artifacts, f"0 of them named {' or '.join(choice.patterns) or '*.raucb'}")
+    for bundle in chosen:
+        if bundle.url is None:
+            raise DeploymentError(f"the server gives no usable download link for {bundle.filename}")
+    return tuple(chosen)
 
 
-def others(deployment: Deployment, bundle: Artifact) -> list[Artifact]:
-    """The artifacts of a deployment that are not its bundle."""
-    return [item for chunk in deployment.chunks for item in chunk.artifacts if item is not bundle]
+def _unclear(artifacts: list[Artifact], which: str) -> DeploymentError:
+    names = ", ".join(artifact.filename for artifact in artifacts[:10])
+    return DeploymentError(
+        f"the deployment has {len(artifacts)} artifacts ({names}), {which}; "
+        "this board installs exactly one RAUC bundle for each name, bundle_part and bundle_pattern say which"
+    )
+
+
+def others(deployment: Deployment, bundles: Iterable[Artifact]) -> list[Artifact]:
+    """The artifacts of a deployment that are none of its bundles."""
+    known = {id(bundle) for bundle in bundles}
+    return [item for chunk in deployment.chunks for item in chunk.artifacts if id(item) not in known]
 
 
 def fingerprint(artifact: Artifact) -> str:
@@ -204,20 +213,63 @@ def recall(
         return journal
     if journal and journal.overtaken and journal.overtaken.action == action:
         return journal.overtaken
-    content = fingerprint(choose_bundle(deployment, choice))
+    contents = [fingerprint(bundle) for bundle in choose_bundles(deployment, choice)]
+    last = len(contents) - 1
     if journal and journal.action == action:
-        if journal.outcome and journal.outcome.success and journal.artifact == content:
+        if journal.outcome and journal.outcome.success and journal.artifact == contents[last]:
             return evolve(journal, outcome=None, told=False)
         # Offered again after its end (goosebit reuses ids): a new wish, with new attempt numbers.
-        return Record(action, attempt=journal.attempt, series=journal.attempt, artifact=content)
+        begun = journal.attempt
+        return Record(action, attempt=begun, series=begun, artifact=contents[0], more=last > 0)
     if noted and noted.attempt:
+        number = min(noted.bundle, last)
+        content = contents[number]
         transaction = transaction_id(identity, action, content, noted.attempt)
-        return evolve(noted, action=action, artifact=content, transaction=transaction)
-    for attempt in range(MAX_ATTEMPTS, 0, -1):
-        transaction = transaction_id(identity, action, content, attempt)
-        if any(slot.transaction == transaction for slot in system.slots):
-            return Record(action, attempt=attempt, artifact=content, transaction=transaction)
-    return Record(action, artifact=content)
+        known = evolve(noted, action=action, artifact=content, transaction=transaction)
+        return evolve(known, bundle=number, more=number < last)
+    transactions = {slot.transaction for slot in system.slots}
+    for number, content in reversed([*enumerate(contents)]):
+        for attempt in range(MAX_ATTEMPTS * (number + 1), 0, -1):
+            transaction = transaction_id(identity, action, content, attempt)
+            if transaction in transactions:
+                known = Record(action, attempt=attempt, artifact=content, transaction=transaction)
+                series = attempt - 1 if number else 0
+                return evolve(known, series=series, bundle=number, more=number < last)
+    return Record(action, artifact=contents[0], more=last > 0)
+
+
+def next_bundle(record: Record, deployment: Deployment, choice: Choice) -> Record:
+    """Go on to the bundle that comes after the one that is in place now."""
+    bundles, number = choose_bundles(deployment, choice), record.bundle + 1
+    return evolve(
+        record,
+        bundle=number,
+        more=number < len(bundles) - 1,
+        artifact=fingerprint(bundles[min(number, len(bundles) - 1)]),
+        series=record.attempt,
+        completed=False,
+        bundle_hash=None,
+        bundle_reboot=None,
+        mismatches=0,
+    )
+
+
+def bundle_of(record: Record, deployment: Deployment, choice: Choice) -> Artifact:
+    """The bundle that is to be installed next."""
+    bundles = choose_bundles(deployment, choice)
+    return bundles[min(record.bundle, len(bundles) - 1)]
+
+
+def among_several(record: Record, *, success: bool) -> tuple[str, ...]:
+    """Say what an end means for the action's other bundles; nothing where there are none."""
+    if not (record.more or record.bundle):
+        return ()
+    number = f"bundle {record.bundle + 1} of the action"
+    if success:
+        return (f"this was {number}, the last one",)
+    before = "; those before it stay installed" if record.bundle else ""
+    after = "; those after it are left out" if record.more else ""
+    return (f"this was {number}{before}{after}",)
 
 
 def overtaken(journal: Record | None, record: Record) -> Record | None:
@@ -229,7 +281,7 @@ def overtaken(journal: Record | None, record: Record) -> Record | None:
     """
     if journal is None or journal.action == record.action:
         return journal.overtaken if journal else record.overtaken
-    begun = journal.attempt > journal.series and not journal.told
+    begun = (journal.attempt > journal.series or journal.bundle > 0) and not journal.told
     left = journal if begun else journal.overtaken
     return evolve(left, overtaken=None) if left and left.action != record.action else None
 
@@ -483,7 +535,7 @@ def brought(record: Record, system: System) -> bool:
     if not (record.told and record.outcome and record.outcome.success):
         return False
     booted = system.booted
-    if record.attempt <= record.series or booted is None:
+    if booted is None or record.attempt <= record.series or record.bundle:
         return booted is not None
     ours = any(system.group(slot).name == booted.name for slot in installed_by(record, system))
     return ours or _same_bundle(record, booted)

@@ -120,6 +120,10 @@ class Settings:
             self.mistake(key, f"is none of {', '.join(words)}; write one of them")
         return value
 
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return what is written between semicolons, without white space around it."""
+        return tuple(word for part in self.text(key).split(";") if (word := part.strip()))
+
     def log_level(self) -> int:
         """Return the log level; an unknown one is no reason not to start (as in the C program)."""
         word = self.text("log_level").lower() or "message"

@@ -2,14 +2,17 @@
 """What an operator can ask for beside a plain rollout, and what somebody on the board answers."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rig.rauc import Board
-from scene import Scene, finals
+from scene import Scene, attempts, finals
 
 from hawkbit_testing import Window
+
+NewScene = Callable[..., Scene]
 
 CLOSED = Window(datetime(2099, 1, 1, tzinfo=UTC), timedelta(hours=1))
 
@@ -108,6 +111,50 @@ def hook(scene: Scene, moment: str, text: str) -> None:
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
     scene.keys["hooks"] = hooks
+
+
+def test_several_bundles_are_installed_in_the_order_of_the_configuration(new_scene: NewScene) -> None:
+    """A motor's firmware is in place before the system that needs it is installed; the action ends with that."""
+    scene = new_scene(firmware=True)
+    scene.keys["bundle_pattern"] = "motor-*.raucb; board-*.raucb"
+    system, motor = scene.board.bundle("2.0.0"), scene.board.bundle("1.1.0", only="firmware")
+    action = scene.offer({"board-2.raucb": system.path, "motor-1.raucb": motor.path, "manual.txt": b"read"})
+    assert scene.once() == 0
+    assert scene.boot() == "B"
+    assert scene.ended(action) == "finished"
+    assert scene.board.contains("B", system)
+    assert scene.board.slots()["firmware.0"]["sha256"] == motor.image.sha256
+    said = " | ".join(action.messages())
+    assert "this was bundle 2 of the action, the last one" in said
+    assert "motor-1.raucb is in place: installed into firmware.0" in said
+    assert "left aside, as they are not this board's bundle: manual.txt" in said
+    assert attempts(action) == len((system, motor))
+    assert scene.bundles_left == []
+
+
+def test_second_bundle_that_fails_leaves_the_first(new_scene: NewScene) -> None:
+    """The history says what stays installed; with names that the deployment lacks, there is only one bundle."""
+    scene = new_scene(firmware=True)
+    scene.keys["bundle_pattern"] = "shelf-*.raucb; motor-*.raucb; board-*.raucb"
+    bad, motor = scene.board.bundle("2.0.0", hook="exit 1"), scene.board.bundle("1.1.0", only="firmware")
+    action = scene.offer({"board-2.raucb": bad.path, "motor-1.raucb": motor.path})
+    assert scene.once() == 1
+    assert finals(action) == ["error"]
+    assert any("bundle 2 of the action; those before it stay" in message for message in action.messages())
+    assert scene.board.slots()["firmware.0"]["sha256"] == motor.image.sha256
+    alone = scene.offer({"motor-2.raucb": scene.board.bundle("1.2.0", only="firmware").path})
+    assert scene.once() == 0
+    assert finals(alone) == ["finished"]
+
+
+def test_several_bundles_are_not_kept_for_later(new_scene: NewScene) -> None:
+    """A download-only action with two of them fails with that reason, before anything is fetched."""
+    scene = new_scene()
+    scene.keys["bundle_pattern"] = "a*; b*"
+    action = scene.offer({"a": b"1" * 100, "b": b"2" * 100}, download_only=True)
+    assert scene.once() == 1
+    assert any("several bundles, and only one can be kept" in message for message in action.messages())
+    assert scene.bundles_left == []
 
 
 def with_manual(board: Board) -> dict[str, bytes | Path]:

@@ -437,6 +437,10 @@ class _Offered:
 class _Bundle:
     bundle: str
 
+    @property
+    def bundles(self) -> list[str]:
+        return [self.bundle]
+
 
 class Course:
     """The course of things at one place: what people do, and time that passes in between."""

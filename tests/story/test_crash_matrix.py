@@ -17,6 +17,7 @@ from universe import Cut, HawkBit, PowerCut, Rauc, Universe
 
 from hawkbit_rauc.deployment import Policy
 from hawkbit_rauc.model import Execution, Finished
+from hawkbit_rauc.rules import ANY, Choice
 
 STORIES = (
     "success",
@@ -26,8 +27,19 @@ STORIES = (
     "cancel before the reboot",
     "two in a row",
 )
+#: Stories of an action with two bundles: the first is booted and committed before the second is installed.
+SEVERAL_STORIES = ("two bundles", "two bundles, the second falls back", "two bundles, canceled between them")
 #: Stories in which the program itself marks the new system good, or bad.
 OWN_STORIES = ("own commit", "own commit, unhealthy")
+#: What is wrong with the bundles of a story, and when an operator cancels it.
+BROKEN = {"fallback": {"v2"}, "two bundles, the second falls back": {"v3"}}
+REFUSED = {"refused": {"v2"}}
+UNHEALTHY = {"own commit, unhealthy": {"v2"}}
+CANCELS = {
+    "cancel while fetching": "fetched part 1",
+    "cancel before the reboot": "RAUC has activated",
+    "two bundles, canceled between them": "told proceeding: v2.raucb is in place: booted i",
+}
 #: What is lived with two cuts as well.
 PAIRED = [("1.8", "grub"), ("1.13", "uboot"), ("1.13", "none")]
 PAIRED_STORIES = ("success", "fallback", "cancel before the reboot")
@@ -38,25 +50,21 @@ def begin(story: str, version: str, loader: str, **settings) -> Universe:
     """Set a story up: what the operator did and what the bundle is like."""
     universe = Universe(rauc=Rauc(version=version, loader=loader), **settings)
     hawkbit = universe.hawkbit
-    action = hawkbit.assign("v2")
+    action = hawkbit.assign("v2+v3" if story in SEVERAL_STORIES else "v2")
+    in_order = Choice(patterns=("v2.*", "v3.*")) if story in SEVERAL_STORIES else ANY
+    universe.policy = Policy(reboot=story != "cancel before the reboot", choice=in_order)
     universe.commits = story in OWN_STORIES
-    if story == "own commit, unhealthy":
-        universe.unhealthy.add("v2")
-    if story == "fallback":
-        universe.rauc.broken.add("v2")
-    if story == "refused":
-        universe.rauc.refused.add("v2")
-    if story.startswith("cancel"):
-        fetching = "looked at the bundle" if universe.streams else "fetched part 1"
-        when = fetching if story == "cancel while fetching" else "RAUC has activated"
+    universe.unhealthy |= UNHEALTHY.get(story, set())
+    universe.rauc.broken |= BROKEN.get(story, set())
+    universe.rauc.refused |= REFUSED.get(story, set())
+    if when := CANCELS.get(story):
+        when = "looked at the bundle" if universe.streams and when == "fetched part 1" else when
 
         def cancel() -> None:
             if action.active:
                 action.status = "CANCELING"
 
         universe.script[when] = [cancel]
-        if when == "RAUC has activated":
-            universe.policy = Policy(reboot=False)
     if story == "two in a row":
         universe.script["told closed: booted into slot rootfs.1 and "] = [lambda: hawkbit.assign("v3")]
     return universe
@@ -76,11 +84,11 @@ def wrongs(universe: Universe) -> list[str]:
     never = {
         f"actions {uncounted} have not one final": bool(uncounted),
         f"told {final.finished} ({final.details}), but the board runs {runs}": succeeded
-        != (runs == last.bundle),
+        != (runs == last.bundles[-1]),
         "success was told before the commit": succeeded and not rauc.good(rauc.booted),
         "canceled, but the next boot leaves the old system": final.cancel and rauc.primary != rauc.booted,
         "an attempt was installed twice": len(set(begun)) != len(begun),
-        f"{len(begun)} attempts": len(begun) > 3 * len(actions),
+        f"{len(begun)} attempts": len(begun) > 3 * sum(len(action.bundles) for action in actions),
         "installed while the booted slot was not committed": rauc.unsafe > 0,
         "the bundle was left on the disk": bool(universe.disk),
         "too many entries": max(len(action.entries) for action in actions) > 60,
@@ -151,6 +159,13 @@ def test_every_second_cut_during_the_recovery_ends_in_the_truth(story, version, 
 @pytest.mark.parametrize("story", OWN_STORIES)
 def test_own_commits_end_in_the_truth_at_every_cut(story, version, loader):
     """A new system that is not healthy is left again, and no cut turns that into a success."""
+    table.hold(story, f"RAUC {version}, {loader}", *once_cut(story, version, loader))
+
+
+@pytest.mark.parametrize(("version", "loader"), [("1.8", "grub"), ("1.13", "grub"), ("1.13", "none")])
+@pytest.mark.parametrize("story", SEVERAL_STORIES)
+def test_several_bundles_in_order_end_in_the_truth_at_every_cut(story, version, loader):
+    """No second bundle without the first; one end of the action, which is that of the last bundle begun."""
     table.hold(story, f"RAUC {version}, {loader}", *once_cut(story, version, loader))
 
 

@@ -19,6 +19,7 @@ from hawkbit_rauc.errors import (
 )
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Finished, Slot
+from hawkbit_rauc.rules import Choice
 
 AWAY = ServerError("hawkbit.test does not answer")
 
@@ -482,3 +483,47 @@ def test_a_reboot_that_is_refused_is_asked_for_again():
         life.live(HOUR)
         assert len(life.reboots) == 2
         assert life.final() is None
+
+
+# ---------------------------------------------------------------- several bundles
+
+IN_ORDER = Choice(patterns=("v2*", "v3*"))
+
+
+def test_success_told_early_is_told_with_the_last_of_several_bundles():
+    """The first has to be booted and committed in any case, as the second is installed by it."""
+    with days(assigned="v2+v3", policy=Policy(report_installed=True, choice=IN_ORDER)) as life:
+        life.live(HOUR)
+        assert life.final() is None
+        assert "reboot pending" in life.told()[-1]
+        life.universe.boot()
+        life.universe.booted_at = life.universe.now
+        life.live(HOUR)
+        assert life.final().finished is Finished.SUCCESS
+        assert [bundle for _, bundle in life.universe.rauc.installed] == ["v2", "v3"]
+
+
+def test_the_second_bundle_that_does_not_arrive_is_given_up_a_day_later_and_the_first_stays():
+    with days(assigned="v2+v3", policy=Policy(reboot=True, choice=IN_ORDER)) as life:
+        life.live(HOUR)
+        life.universe.boot()
+        life.universe.booted_at = life.universe.now
+        life.troubles["fetch"] = DownloadError("the link is slow")
+        life.live(25 * HOUR)
+        assert life.final().details == (
+            "gave up after 24 h: the link is slow",
+            "this was bundle 2 of the action; those before it stay installed",
+        )
+        assert life.universe.rauc.content["B"] == "v2"
+
+
+def test_progress_of_each_of_several_bundles_is_told_by_its_name():
+    with days(assigned="v2+v3", policy=Policy(reboot=True, choice=IN_ORDER)) as life:
+        life.live(HOUR)
+        life.universe.boot()
+        life.universe.booted_at = life.universe.now
+        life.live(HOUR)
+        assert [text for text in life.told() if text.endswith("50 %")] == [
+            "downloading v2.raucb: 50 %",
+            "downloading v3.raucb: 50 %",
+        ]

@@ -117,6 +117,11 @@ class Action:
     reads: int = 0
 
     @property
+    def bundles(self) -> list[str]:
+        """What is to be installed, in this order."""
+        return self.bundle.split("+")
+
+    @property
     def messages(self) -> tuple[str, ...]:
         return tuple(text for entry in reversed(self.entries) for text in entry.details)
 
@@ -437,12 +442,13 @@ class Life:
         if not action.active or action.status == "CANCELING":
             raise OfferGoneError("404")
         action.reads += 1
-        artifact = Artifact(
-            f"{action.bundle}.raucb", 100, {"sha1": f"hash-{action.bundle}"}, f"url-{action.bundle}"
-        )
+        artifacts = [
+            Artifact(f"{bundle}.raucb", 100, {"sha1": f"hash-{bundle}"}, f"url-{bundle}")
+            for bundle in reversed(action.bundles)
+        ]
         history = action.messages if self.universe.hawkbit.history else ()
         self._effect("read the deployment")
-        return Deployment(action.id, chunks=(Chunk("os", "os", "1", (artifact,)),), history=history)
+        return Deployment(action.id, chunks=(Chunk("os", "os", "1", tuple(artifacts)),), history=history)
 
     async def cancelation(self, offer: Offer) -> str:
         await asyncio.sleep(0.1)
@@ -494,7 +500,7 @@ class Life:
         while disk.get(bundle, 0) < CHUNKS:
             await asyncio.sleep(4)
             self._alive()
-            if all(action.bundle != bundle for action in self.universe.hawkbit.active):
+            if all(bundle not in action.bundles for action in self.universe.hawkbit.active):
                 raise DownloadError("404")
             disk[bundle] = disk.get(bundle, 0) + 1
             progress(disk[bundle], CHUNKS)

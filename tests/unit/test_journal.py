@@ -24,6 +24,8 @@ RECORD = Record(
     "7",
     attempt=2,
     series=1,
+    bundle=1,
+    more=True,
     artifact="ab",
     transaction="t",
     booted="A",

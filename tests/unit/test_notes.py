@@ -16,6 +16,7 @@ records = st.builds(
     st.just(""),
     attempt=st.integers(1, 999_999),
     series=numbers,
+    bundle=numbers,
     booted=st.none() | keys,
     before=st.dictionaries(keys, st.builds(Counts, numbers, numbers), max_size=3),
     boot_id=st.none() | st.just(BOOT),

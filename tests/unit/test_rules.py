@@ -583,7 +583,8 @@ def named(name: str, url: str | None = "https://x") -> Artifact:
     [(["a.bin"], "a.bin"), (["a.raucb"], "a.raucb"), (["a.txt", "B.RAUCB"], "B.RAUCB")],
 )
 def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
-    assert rules.choose_bundle(deployment(*map(named, files))).filename == chosen
+    (bundle,) = rules.choose_bundles(deployment(*map(named, files)))
+    assert bundle.filename == chosen
 
 
 @pytest.mark.parametrize(
@@ -596,7 +597,7 @@ def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
 )
 def test_a_doubtful_bundle_is_a_failure_that_names_the_files(files, why):
     with pytest.raises(DeploymentError, match=why):
-        rules.choose_bundle(deployment(*map(named, files)))
+        rules.choose_bundles(deployment(*map(named, files)))
 
 
 #: A deployment for a machine with two boards.
@@ -613,19 +614,20 @@ MACHINE = Deployment(
 @pytest.mark.parametrize(
     ("choice", "chosen"),
     [
-        (Choice(pattern="panel-*.raucb"), "panel-7.RAUCB"),
-        (Choice(pattern="drive-?.raucb"), "drive-7.raucb"),
+        (Choice(patterns=("panel-*.raucb",)), "panel-7.RAUCB"),
+        (Choice(patterns=("drive-?.raucb",)), "drive-7.raucb"),
         (Choice(part="bApp"), "manual.pdf"),
-        (Choice("os", "*.sig"), "panel-7.sig"),
+        (Choice("os", ("*.sig",)), "panel-7.sig"),
     ],
 )
 def test_the_configuration_says_which_artifact_is_the_bundle(choice, chosen):
-    assert rules.choose_bundle(MACHINE, choice).filename == chosen
+    (bundle,) = rules.choose_bundles(MACHINE, choice)
+    assert bundle.filename == chosen
 
 
 def test_all_artifacts_but_the_bundle_are_for_others():
-    bundle = rules.choose_bundle(MACHINE, Choice(pattern="drive-*"))
-    assert [item.filename for item in rules.others(MACHINE, bundle)] == [
+    bundles = rules.choose_bundles(MACHINE, Choice(patterns=("drive-*",)))
+    assert [item.filename for item in rules.others(MACHINE, bundles)] == [
         "panel-7.RAUCB",
         "panel-7.sig",
         "manual.pdf",
@@ -640,17 +642,43 @@ def test_all_artifacts_but_the_bundle_are_for_others():
             Choice("os"),
             r"3 artifacts \(panel-7.RAUCB, panel-7.sig, drive-7.raucb\), 2 of them named \*\.raucb",
         ),
-        (Choice("bApp", "*.raucb"), r"1 artifacts \(manual.pdf\), 0 of them named \*\.raucb"),
+        (Choice("bApp", ("*.raucb",)), r"1 artifacts \(manual.pdf\), 0 of them named \*\.raucb"),
     ],
 )
 def test_a_choice_that_leaves_none_or_several_is_a_failure_with_the_remedy(choice, why):
     with pytest.raises(DeploymentError, match=why):
-        rules.choose_bundle(MACHINE, choice)
+        rules.choose_bundles(MACHINE, choice)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (("drive-*", "panel-*.raucb"), ["drive-7.raucb", "panel-7.RAUCB"]),
+        (("panel-*.raucb", "drive-*"), ["panel-7.RAUCB", "drive-7.raucb"]),
+        (("boot-*.raucb", "drive-*"), ["drive-7.raucb"]),
+        (("drive-*", "*.raucb"), ["drive-7.raucb", "panel-7.RAUCB"]),
+    ],
+)
+def test_several_bundles_come_in_the_order_of_their_names_in_the_configuration(patterns, chosen):
+    """A name that the deployment lacks is left out; what one name has taken is not the next one's."""
+    assert [bundle.filename for bundle in rules.choose_bundles(MACHINE, Choice(patterns=patterns))] == chosen
+
+
+@pytest.mark.parametrize(
+    ("patterns", "why"),
+    [
+        (("boot-*", "*.raucb"), r"2 of them named \*\.raucb; .* exactly one RAUC bundle for each name"),
+        (("boot-*", "shelf-*"), r"0 of them named boot-\* or shelf-\*"),
+    ],
+)
+def test_a_name_with_two_bundles_and_names_with_none_are_failures(patterns, why):
+    with pytest.raises(DeploymentError, match=why):
+        rules.choose_bundles(MACHINE, Choice(patterns=patterns))
 
 
 def test_a_bundle_without_a_link_is_a_failure():
     with pytest.raises(DeploymentError, match=r"no usable download link for a\.raucb"):
-        rules.choose_bundle(deployment(named("a.raucb", None)))
+        rules.choose_bundles(deployment(named("a.raucb", None)))
 
 
 def test_content_is_known_by_hash_else_name_and_size():
@@ -843,3 +871,66 @@ def test_parents_that_go_in_circles_end():
 def test_pace(interval, working, seconds):
     """Fast while there is work, slower after ten minutes, never slower than the server asks for."""
     assert rules.pace(interval, working) == seconds
+
+
+# ---------------------------------------------------------------- several bundles of one action
+
+IN_ORDER = Choice(patterns=("boot-*", "v2*"))
+BOOT = Artifact("boot-1.raucb", 10, {"sha1": "cd"}, "https://hawkbit.test/boot-1.raucb")
+SEVERAL = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT, BOOT)),))
+
+
+def recall_several(journal: Record | None = None, noted: Record | None = None, **slot: object) -> Record:
+    """Find out what is known of the action with two bundles."""
+    board = Board().change("B", **slot) if slot else Board()
+    return rules.recall(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
+
+
+def test_an_action_with_several_bundles_begins_with_the_first():
+    first = recall_several()
+    assert first == Record("7", artifact="cd", more=True)
+    assert rules.bundle_of(first, SEVERAL, IN_ORDER) is BOOT
+    second = rules.next_bundle(evolve(first, attempt=2, completed=True), SEVERAL, IN_ORDER)
+    assert second == Record("7", attempt=2, series=2, bundle=1, artifact="ab")
+    assert rules.bundle_of(second, SEVERAL, IN_ORDER) is ARTIFACT
+
+
+def test_without_a_journal_the_note_says_which_bundle_it_was():
+    noted = recall_several(noted=Record("", attempt=2, series=1, bundle=1))
+    assert (noted.bundle, noted.more, noted.artifact, noted.series) == (1, False, "ab", 1)
+    assert noted.transaction == transaction_id(ME, "7", "ab", 2)
+    assert recall_several(noted=Record("", attempt=1)).more
+
+
+@pytest.mark.parametrize(
+    ("attempt", "content", "bundle"), [(1, "cd", 0), (3, "cd", 0), (2, "ab", 1), (6, "ab", 1)]
+)
+def test_without_journal_and_note_the_transaction_says_which_bundle_it_was(attempt, content, bundle):
+    """The second's attempts count on from the first's, and it has its own three."""
+    found = recall_several(transaction=transaction_id(ME, "7", content, attempt))
+    assert (found.attempt, found.artifact, found.bundle, found.more) == (
+        attempt,
+        content,
+        bundle,
+        bundle == 0,
+    )
+    assert found.attempt - found.series == (1 if bundle else attempt)
+
+
+def test_an_action_between_two_bundles_is_not_over_when_another_overtakes_it():
+    between = Record("7", attempt=1, series=1, bundle=1)
+    assert rules.overtaken(between, Record("8")) == between
+    assert rules.overtaken(evolve(between, bundle=0), Record("8")) is None
+
+
+@pytest.mark.parametrize(
+    ("bundle", "more", "success", "said"),
+    [
+        (0, False, True, ()),
+        (1, False, True, ("this was bundle 2 of the action, the last one",)),
+        (0, True, False, ("this was bundle 1 of the action; those after it are left out",)),
+        (2, False, False, ("this was bundle 3 of the action; those before it stay installed",)),
+    ],
+)
+def test_an_end_says_what_it_means_for_the_other_bundles(bundle, more, success, said):
+    assert rules.among_several(Record("7", bundle=bundle, more=more), success=success) == said
