@@ -57,6 +57,8 @@ def write_durably(path: Path, content: bytes) -> None:
 class Journal:
     """The record of the last action in `journal.json` of the state folder.
 
+    The file is read once: who has the lock of the folder is the only one that writes.
+
     Args:
         folder: the state folder.
         identity: whose journal it is; another one's counts as lost.
@@ -65,11 +67,13 @@ class Journal:
     def __init__(self, folder: Path, identity: Identity) -> None:
         self._path = folder / "journal.json"
         self._identity = attrs.asdict(identity)
+        self._document: dict[str, typing.Any] | None = None
+        self._record: Record | None = None
 
     def read(self) -> Record | None:
         """Return the record of the last action, or None where nothing usable is there."""
-        record = self._load().get("record")
-        return _structure(record) if isinstance(record, Mapping) else None
+        self._load()
+        return self._record
 
     def write(self, record: Record) -> None:
         """Make the record durable.
@@ -84,8 +88,7 @@ class Journal:
             members = {**kept, **members}
         version = document.get("version")
         newest = max(VERSION, version) if isinstance(version, int) else VERSION
-        document |= {"version": newest, "identity": self._identity, "record": members}
-        self._write(document)
+        self._write(document | {"version": newest, "identity": self._identity, "record": members})
 
     def known(self) -> str | None:
         """Return which installation the server knows to run, None before the first; outlives the records."""
@@ -100,18 +103,26 @@ class Journal:
         """
         self._write({"version": VERSION} | self._load() | {"identity": self._identity, "known": installation})
 
-    def _write(self, document: Mapping[str, typing.Any]) -> None:
-        write_durably(self._path, json.dumps(document).encode() + b"\n")
+    def _write(self, document: dict[str, typing.Any]) -> None:
+        content = json.dumps(document).encode()
+        write_durably(self._path, content + b"\n")
+        self._take(json.loads(content))
 
     def _load(self) -> dict[str, typing.Any]:
-        """Read the document; empty where it is unreadable or another board's."""
-        try:
-            document = json.loads(self._path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return {}
-        if not isinstance(document, dict) or document.get("identity") != self._identity:
-            return {}
-        return document
+        """Return the document; empty where it is unreadable or another board's."""
+        if self._document is None:
+            try:
+                document = json.loads(self._path.read_bytes())
+            except (OSError, ValueError, RecursionError):
+                document = None
+            mine = isinstance(document, dict) and document.get("identity") == self._identity
+            self._take(document if mine else {})
+        return self._document or {}
+
+    def _take(self, document: dict[str, typing.Any]) -> None:
+        record = document.get("record")
+        self._document = document
+        self._record = _structure(record) if isinstance(record, Mapping) else None
 
 
 def lock(folder: Path) -> int:
