@@ -16,7 +16,6 @@ from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.config import Config
 from hawkbit_rauc.dbus import Bus
-from hawkbit_rauc.deployment import Policy, World
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.errors import ConfigError, PassingError
 from hawkbit_rauc.hooks import Hooks
@@ -25,6 +24,7 @@ from hawkbit_rauc.rauc import Rauc
 from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.running import Running
 from hawkbit_rauc.stream import Streams
+from hawkbit_rauc.work import Policy, World
 
 log = logging.getLogger(__name__)
 

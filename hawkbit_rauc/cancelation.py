@@ -11,10 +11,11 @@ import logging
 from attrs import evolve
 
 from hawkbit_rauc import rules
-from hawkbit_rauc.deployment import World, conclude
+from hawkbit_rauc.deployment import conclude
 from hawkbit_rauc.errors import RaucBusyError
 from hawkbit_rauc.model import Execution, Feedback, Finished, Record
 from hawkbit_rauc.rules import Decided, Install, Wait
+from hawkbit_rauc.work import World
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import logging
 from attrs import define, evolve
 
 from hawkbit_rauc import rules
-from hawkbit_rauc.deployment import World
 from hawkbit_rauc.errors import DeploymentError, PassingError
+from hawkbit_rauc.work import World
 
 log = logging.getLogger(__name__)
 

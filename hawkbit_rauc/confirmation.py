@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 
-from hawkbit_rauc.deployment import World
 from hawkbit_rauc.model import Consent, Offer
+from hawkbit_rauc.work import World
 
 log = logging.getLogger(__name__)
 

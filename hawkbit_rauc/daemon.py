@@ -15,11 +15,12 @@ from typing import Any
 
 from hawkbit_rauc import cancelation, confirmation, deployment, retry, rules
 from hawkbit_rauc.commit import Commit
-from hawkbit_rauc.deployment import Stage, Work, World
 from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Consent, Offer, Poll, Record, Status
+from hawkbit_rauc.obtain import discard, tidy
 from hawkbit_rauc.rules import Decided, Downloaded, Reboot, Wait
 from hawkbit_rauc.running import Running
+from hawkbit_rauc.work import Stage, Work, World, report
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +245,7 @@ class Daemon:
             if record is None:
                 # No action of an earlier life is open, so from now on the journal knows all.
                 self._world.journal.write(Record(action="", told=True))
-            deployment.tidy(record, self._world)
+            tidy(record, self._world)
         await self._identify(asked=poll.identify)
         if self._running and not self._busy:
             await self._running.look(idle=idle)
@@ -263,7 +264,7 @@ class Daemon:
         self._idle = answered and (offered is None or self._stuck or ended)
         if self._work and self._busy:
             with contextlib.suppress(OfferGoneError):
-                await deployment.report(self._work, self._world)
+                await report(self._work, self._world)
         else:
             self._alive = self._world.clock.now()
 
@@ -320,7 +321,7 @@ class Daemon:
         if self._work and self._busy and self._work.stage is Stage.INSTALLING:
             return False
         await self._stop_work()
-        deployment.discard(self._world)
+        discard(self._world)
         return True
 
     # ------------------------------------------------------------ the work

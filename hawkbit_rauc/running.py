@@ -11,8 +11,9 @@ import logging
 from attrs import define
 
 from hawkbit_rauc import rules
-from hawkbit_rauc.deployment import World, unbooted
+from hawkbit_rauc.deployment import unbooted
 from hawkbit_rauc.errors import PassingError, RaucError
+from hawkbit_rauc.work import World
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,8 @@ ROWS = (
     {"daemon"},
     {"cancelation", "commit", "confirmation", "running"},
     {"deployment"},
+    {"obtain"},
+    {"work"},
     {
         *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
         *("rauc", "retry", "stream"),
@@ -33,7 +35,7 @@ ROWS = (
 )
 
 #: The story, and all that it may import: it reaches the world through its ports alone.
-STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment", "running"}
+STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment", "obtain", "running", "work"}
 STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.

@@ -18,12 +18,13 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from hawkbit_rauc import ddi, deployment, logs
+from hawkbit_rauc import ddi, logs
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import BundleFacts, Slot, System
+from hawkbit_rauc.work import Policy, World
 from hawkbit_testing import Answer, Hawkbit, Request
 from hawkbit_testing.wire import Web
 
@@ -206,8 +207,8 @@ class Ground:
         idle, rate = self.low_speed
         downloads = Downloads(self.folder / "bundle", server.http, low_speed_time=idle, low_speed_rate=rate)
         journal = Journal(self.folder, server.identity)
-        policy = deployment.Policy(report_installed=True)
-        world = deployment.World(
+        policy = Policy(report_installed=True)
+        world = World(
             Noticed(server, clock),
             Noticed(downloads, clock),
             self.rauc,

@@ -14,13 +14,14 @@ from hawkbit_rauc import board as machine
 from hawkbit_rauc import ddi
 from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.dbus import Bus
-from hawkbit_rauc.deployment import Policy, Work, World, deploy
+from hawkbit_rauc.deployment import deploy
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Record
 from hawkbit_rauc.rauc import Pulse, Rauc
 from hawkbit_rauc.rules import Verdict
+from hawkbit_rauc.work import Policy, Work, World
 
 T = TypeVar("T")
 

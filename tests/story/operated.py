@@ -18,7 +18,6 @@ from attrs import define, evolve, field
 from universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoop, _drain
 
 from hawkbit_rauc.daemon import Daemon
-from hawkbit_rauc.deployment import World
 from hawkbit_rauc.errors import (
     DownloadError,
     HawkbitRaucError,
@@ -40,6 +39,7 @@ from hawkbit_rauc.model import (
     Told,
     transaction_id,
 )
+from hawkbit_rauc.work import World
 from hawkbit_testing import Hawkbit, Window
 from hawkbit_testing.actions import Action, Report
 from hawkbit_testing.bodies import handling

@@ -8,9 +8,9 @@ from attrs import evolve
 from days import DAY, HOUR, MINUTE, Days, days
 from universe import IDENTITY
 
-from hawkbit_rauc.deployment import Policy
 from hawkbit_rauc.errors import RaucError, ServerError
 from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.work import Policy
 
 
 def installed(life: Days) -> None:

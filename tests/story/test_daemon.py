@@ -9,7 +9,7 @@ from days import DAY, HOUR, MINUTE, days
 from universe import IDENTITY, Rauc
 
 from hawkbit_rauc import daemon, rules
-from hawkbit_rauc.deployment import MAX_REBOOT_REQUESTS, REBOOT_GRACE, Policy
+from hawkbit_rauc.deployment import MAX_REBOOT_REQUESTS, REBOOT_GRACE
 from hawkbit_rauc.errors import (
     CredentialsError,
     MismatchError,
@@ -21,6 +21,7 @@ from hawkbit_rauc.errors import (
 )
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Execution, Finished, Outcome, Record, System
+from hawkbit_rauc.work import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 

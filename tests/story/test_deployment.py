@@ -5,7 +5,7 @@ import pytest
 from days import DAY, HOUR, MINUTE, days
 from universe import IDENTITY
 
-from hawkbit_rauc.deployment import FEEDBACK_GRACE, MAX_ENTRIES, Policy
+from hawkbit_rauc.deployment import FEEDBACK_GRACE
 from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
@@ -20,6 +20,7 @@ from hawkbit_rauc.errors import (
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Finished, Slot
 from hawkbit_rauc.rules import Choice
+from hawkbit_rauc.work import MAX_ENTRIES, Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 

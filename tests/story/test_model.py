@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from operated import CLOSED, OPEN, PASSED, Course, Place, bundle_of
 from universe import Cut, PowerCut, Rauc
 
-from hawkbit_rauc.deployment import Policy
+from hawkbit_rauc.work import Policy
 from hawkbit_testing.actions import Action
 
 LOG = logging.getLogger("hawkbit_rauc")

@@ -7,8 +7,8 @@ import math
 import pytest
 from days import DAY, HOUR, Days, days
 
-from hawkbit_rauc.deployment import Policy
 from hawkbit_rauc.errors import RaucError, ServerError
+from hawkbit_rauc.work import Policy
 
 
 def boot(life: Days) -> None:

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from hawkbit_rauc import deployment
 from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.errors import (
@@ -50,6 +49,7 @@ from hawkbit_rauc.model import (
     Told,
 )
 from hawkbit_rauc.ports import Source
+from hawkbit_rauc.work import Policy, World
 
 IDENTITY = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 
@@ -330,7 +330,7 @@ class Rauc:
 class Universe:
     hawkbit: HawkBit = field(factory=HawkBit)
     rauc: Rauc = field(factory=Rauc)
-    policy: deployment.Policy = field(factory=lambda: deployment.Policy(reboot=True))
+    policy: Policy = field(factory=lambda: Policy(reboot=True))
     folder: Path = field(factory=lambda: Path(tempfile.mkdtemp(dir="/dev/shm", prefix="story.")))
     disk: dict[str, int] = field(factory=dict)  # bundle -> chunks on the disk
     now: float = 1000.0
@@ -613,7 +613,7 @@ class Life:
         """Run the daemon until this life ends; returns why it did."""
 
         async def live() -> None:
-            world = deployment.World(self, self, self, self, self, self, self, self.universe.policy)
+            world = World(self, self, self, self, self, self, self, self.universe.policy)
             self.commit = Commit(world) if self.universe.commits else None
             daemon = Daemon(
                 world, self.attributes, first_poll_within=60, random=lambda: 0.5, commit=self.commit
