@@ -227,7 +227,7 @@ class _Transfer:
                 bundle.begin(meaning, answer.headers.get("etag"), url)
                 self.due = time.monotonic()
                 self.window = (self.due, bundle.have)
-                for block in self._blocks(answer, meaning, idle):
+                for block in self._blocks(answer, meaning, idle, bundle.buffers):
                     bundle.append(block)
                     self._keep_pace(bundle, len(block))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -255,7 +255,9 @@ class _Transfer:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.socket = info["return_value"].get_extra_info("socket")
 
-    def _blocks(self, answer: httpx.Response, take: ranges.Take, idle: float) -> Iterator[bytes | memoryview]:
+    def _blocks(
+        self, answer: httpx.Response, take: ranges.Take, idle: float, buffers: Iterator[memoryview]
+    ) -> Iterator[bytes | memoryview]:
         """Give the body in pieces: from the connection's own socket where that is exact, else by httpx."""
         pieces = answer.iter_raw()  # kept: dropping it would close the connection
         stream = answer.extensions.get("network_stream")
@@ -272,9 +274,10 @@ class _Transfer:
         yield piece
         left = (take.length or 0) - len(piece)
         limit = self.settings.speed_limit
-        view = memoryview(bytearray(BLOCK))[: max(1024, limit // 10) if limit else BLOCK]
+        size = max(1024, limit // 10) if limit else BLOCK
         connection.settimeout(idle)
         while left > 0:
+            view = next(buffers)[:size]
             error, filled, until = None, 0, time.monotonic() + TICK
             try:
                 while filled < min(len(view), left) and (not filled or time.monotonic() < until):

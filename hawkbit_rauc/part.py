@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -22,9 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
-from hawkbit_rauc import ranges
+from hawkbit_rauc import hashing, ranges
 from hawkbit_rauc.errors import DownloadError, MismatchError, SpaceError
 from hawkbit_rauc.links import shown
 from hawkbit_rauc.model import Artifact
@@ -70,6 +71,8 @@ class Part:
         artifact: what it is to be.
         stop: set from another thread to end whatever goes on here.
         boot_id: of this boot.
+        beside: whether a thread of its own computes the hash.
+        buffers: to be filled in turn: what was appended last is left alone until the next.
         file: its descriptor, -1 where none is open.
         have: bytes that are here, and in `hash`.
         resumed: some of them are of an earlier exchange or process.
@@ -83,6 +86,8 @@ class Part:
     artifact: Artifact
     stop: threading.Event
     boot_id: str = ""
+    beside: bool = field(init=False)
+    buffers: Iterator[memoryview] = field(init=False)
     file: int = -1
     have: int = 0
     resumed: bool = False
@@ -92,6 +97,10 @@ class Part:
     url: str = ""
     total: int | None = None
     hash: Any = None
+
+    def __attrs_post_init__(self) -> None:
+        self.beside = self.digest is not None and hashing.pays(self.digest[0])
+        self.buffers = itertools.cycle([memoryview(bytearray(BLOCK)) for _ in range(1 + self.beside)])
 
     @property
     def size(self) -> int | None:
@@ -154,11 +163,10 @@ class Part:
             return False
         if self.size is not None and found.st_size > self.size:
             return False
-        buffer = memoryview(bytearray(BLOCK))
         left = found.st_size if count is None else count
-        while got := os.readv(self.file, [buffer[:left]]):
+        while got := os.readv(self.file, [(block := next(self.buffers)[:left])]):
             self._go_on()
-            self.hash.update(buffer[:got])
+            self.hash.update(block[:got])
             self.have += got
             left -= got
         self.total = self.have
@@ -307,7 +315,15 @@ class Part:
         if self.file >= 0:
             os.close(self.file)
         self.file, self.have = -1, 0
-        self.hash = hashlib.new(self.digest[0], usedforsecurity=False) if self.digest else None
+        if isinstance(self.hash, hashing.Beside):
+            self.hash.end()
+        self.hash = self._new_hash()
+
+    def _new_hash(self) -> Any:
+        if self.digest is None:
+            return None
+        algorithm = self.digest[0]
+        return hashing.Beside(algorithm) if self.beside else hashlib.new(algorithm, usedforsecurity=False)
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:

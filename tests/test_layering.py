@@ -28,7 +28,7 @@ ROWS = (
         *("rauc", "retry", "stream"),
     },
     {"dbus", "part", "program", "redirects", "settings", "threads", "trouble"},
-    {"ports", "tls"},
+    {"hashing", "ports", "tls"},
     {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
     {"errors", "model"},
     {"__init__"},

@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 import json
+import math
 import os
 import random
 import ssl
@@ -18,7 +19,7 @@ import httpx
 import pytest
 from rig.flaky_server import Fault, FlakyServer
 
-from hawkbit_rauc import download, part
+from hawkbit_rauc import download, hashing, part
 from hawkbit_rauc.download import Downloads
 from hawkbit_rauc.errors import DownloadError, HawkbitRaucError, MismatchError, OfferGoneError, SpaceError
 from hawkbit_rauc.model import Artifact
@@ -30,6 +31,15 @@ CUT = 1_000_000
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PAUSE", 0.0)
+
+
+@pytest.fixture(autouse=True, params=["hash at once", "hash beside"])
+def hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whether a thread of its own computes the hash: all must hold either way."""
+    monkeypatch.setattr(hashing, "SLOW", math.inf if request.param == "hash beside" else 0.0)
+    hashing.pays.cache_clear()
+    yield
+    hashing.pays.cache_clear()
 
 
 @pytest.fixture
