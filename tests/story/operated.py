@@ -57,10 +57,15 @@ PATIENCE = 3600.0
 _UNREAD = object()
 
 
-def bundle_of(action: Action) -> str:
-    """The bundle that an action brings."""
+def bundles_of(action: Action) -> list[str]:
+    """The bundles that an action brings, in their order."""
     (module,) = action.distribution_set.modules
-    return next(iter(module.files)).removesuffix(".raucb")
+    return sorted(name.removesuffix(".raucb") for name in module.files)
+
+
+def bundle_of(action: Action) -> str:
+    """The bundle that an action ends with."""
+    return bundles_of(action)[-1]
 
 
 @define
@@ -115,8 +120,10 @@ class Specification:
         may_not = {
             "its cancelation was read": action.id in self.stopped,
             "it is to be downloaded only": action.type == "downloadonly",
-            "it is another bundle": bundle != bundle_of(action),
-            "three attempts were made": begun >= 3,
+            "it is another bundle": bundle not in bundles_of(action),
+            "three attempts were made": begun >= 3 * len(bundles_of(action)),
+            "the one before it is not in place": bundle != bundles_of(action)[0]
+            and rauc.content[rauc.booted] not in bundles_of(action),
             "nobody consented": self.place.policy.ask
             and action.urgency == "attempt"
             and action.id not in self.consented,
@@ -165,7 +172,7 @@ class Specification:
                 by_hand
                 or by_another
                 or attempts >= 3
-                or bundle in rauc.refused | rauc.broken | set(self.excused)
+                or (rauc.refused | rauc.broken | set(self.excused)).intersection(bundles_of(action))
             )
             return "" if reason else "nothing speaks against it"
         if place.policy.report_installed:
@@ -245,10 +252,11 @@ class Place(Universe):
 
     def attempts(self, action: Action) -> list[str]:
         """The transactions by which an action may be installed."""
-        content = f"hash-{bundle_of(action)}"
         if action.id not in self._attempts:
             self._attempts[action.id] = [
-                transaction_id(IDENTITY, str(action.id), content, number) for number in range(1, 10)
+                transaction_id(IDENTITY, str(action.id), f"hash-{bundle}", number)
+                for bundle in bundles_of(action)
+                for number in range(1, 10)
             ]
         return self._attempts[action.id]
 
@@ -334,8 +342,11 @@ class Operated(Life):
             raise OfferGoneError("404")
         if not action.active:
             self.universe.specification.wrongs.append(f"action {action.id} was read after its end")
-        bundle, told = bundle_of(action), handling(action, "")
-        artifact = Artifact(f"{bundle}.raucb", 100, {"sha1": f"hash-{bundle}"}, f"url-{bundle}")
+        told = handling(action, "")
+        artifacts = tuple(
+            Artifact(f"{bundle}.raucb", 100, {"sha1": f"hash-{bundle}"}, f"url-{bundle}")
+            for bundle in reversed(bundles_of(action))
+        )
         action.retrieved()
         self._effect("read the deployment")
         return Deployment(
@@ -343,7 +354,7 @@ class Operated(Life):
             told["download"],
             told["update"],
             told.get("maintenanceWindow"),
-            (Chunk("os", "os", "1", (artifact,)),),
+            (Chunk("os", "os", "1", artifacts),),
             tuple(action.latest_messages(100)),
         )
 
@@ -429,17 +440,13 @@ class _Offered:
     target: Target
 
     @property
-    def active(self) -> list[_Bundle]:
-        return [_Bundle(bundle_of(a)) for a in self.target.actions if a.active and not a.canceling]
+    def active(self) -> list[_Bundles]:
+        return [_Bundles(bundles_of(a)) for a in self.target.actions if a.active and not a.canceling]
 
 
 @define
-class _Bundle:
-    bundle: str
-
-    @property
-    def bundles(self) -> list[str]:
-        return [self.bundle]
+class _Bundles:
+    bundles: list[str]
 
 
 class Course:
@@ -520,16 +527,23 @@ class Course:
         """The open actions."""
         return [action for action in self.place.target.actions if action.active]
 
-    def assign(self, kind: str = "fine", *, again: str = "", **options) -> Action | None:
-        """Assign a new bundle of a kind, or one that was there before; further options as `Target.assign` takes them."""
-        name = again or f"v{next(self._names)}"
+    def assign(
+        self, kind: str = "fine", *, again: Action | None = None, several: bool = False, **options
+    ) -> Action | None:
+        """Assign a new bundle of a kind, two of which the second is of that kind, or those of another action.
+
+        Further options as `Target.assign` takes them.
+        """
+        number = next(self._names)
+        names = bundles_of(again) if again else [f"u{number}", f"v{number}"][not several :]
         if not again:
-            {"broken": self.place.rauc.broken, "refused": self.place.rauc.refused}.get(kind, set()).add(name)
+            kinds = {"broken": self.place.rauc.broken, "refused": self.place.rauc.refused}
+            kinds.get(kind, set()).add(names[-1])
         earlier = {action.id for action in self.open}
-        action = self.place.target.assign({f"{name}.raucb": name.encode()}, **options)
+        action = self.place.target.assign({f"{name}.raucb": name.encode() for name in names}, **options)
         if self.place.server.autoclose:
             self.place.closed_by_others |= earlier
-        self.log.append(f"assign {name} ({kind}) as action {action.id}: {options}")
+        self.log.append(f"assign {names} ({kind}) as action {action.id}: {options}")
         return action
 
     def cancel(self, action: Action) -> None:

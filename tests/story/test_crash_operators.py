@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import table
-from operated import CLOSED, OPEN, Course, Place, bundle_of
+from operated import CLOSED, OPEN, Course, Place
 from universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.work import Policy
@@ -30,7 +30,7 @@ def download_only(course: Course) -> None:
     action = course.assign(download_only=True)
     course.wait(700)
     if not action.active:
-        course.assign(again=bundle_of(action))
+        course.assign(again=action)
 
 
 def consent(course: Course) -> None:

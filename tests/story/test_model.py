@@ -12,9 +12,10 @@ import logging
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from operated import CLOSED, OPEN, PASSED, Course, Place, bundle_of
+from operated import CLOSED, OPEN, PASSED, Course, Place
 from universe import Cut, PowerCut, Rauc
 
+from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.work import Policy
 from hawkbit_testing.actions import Action
 
@@ -56,6 +57,7 @@ class Model(RuleBasedStateMachine):
             reboot=reboot,
             ask=ask,
             confirmation=confirmation,
+            choice=Choice(patterns=("u*", "v*")),
             give_up_after=365 * 86400.0,
         )
         place = Place(
@@ -86,14 +88,20 @@ class Model(RuleBasedStateMachine):
         weight=st.sampled_from([1000, 1000, 500]),
         window=st.sampled_from([None, None, CLOSED, OPEN]),
         needs_consent=st.booleans(),
+        several=st.sampled_from([False, False, True]),
         then=PAUSES,
     )
-    def assign(self, kind, forced, weight, window, needs_consent, then) -> None:
+    def assign(self, kind, forced, weight, window, needs_consent, several, then) -> None:
         if self.lost:
             weight = 1000  # what was overtaken while it waited for the reboot is known to the journal alone
         self.light = self.light or weight < 1000
         self.course.assign(
-            kind, forced=forced, weight=weight, window=window, confirmation_required=needs_consent
+            kind,
+            several=several,
+            forced=forced,
+            weight=weight,
+            window=window,
+            confirmation_required=needs_consent,
         )
         self.wait(then)
 
@@ -114,7 +122,7 @@ class Model(RuleBasedStateMachine):
     @rule(number=st.integers(0, 5), then=PAUSES)
     def assign_the_same_again(self, number, then) -> None:
         actions = self.course.place.target.actions
-        self.course.assign(again=bundle_of(actions[number % len(actions)]))
+        self.course.assign(again=actions[number % len(actions)])
         self.wait(then)
 
     @precondition(lambda self: self._any)

@@ -17,16 +17,18 @@ from rig.run import configuration
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
-    """Version 1.0.0 is on the boards at first, 2.0.0 works, 3.0.0 panics."""
+    """Version 1.0.0 is on the boards at first, 2.0.0 and 2.1.0 work, 3.0.0 panics."""
     folder = tmp_path_factory.mktemp("images")
     pip = [REPOSITORY / ".venv/bin/pip", "-q", "--disable-pip-version-check", "wheel", "--no-deps"]
     run(*pip, "-w", folder / "wheel", REPOSITORY)
     (wheel,) = (folder / "wheel").glob("*.whl")
     slots = {
         version: grub_board.slot(folder, version, broken=version == "3.0.0")
-        for version in ("1.0.0", "2.0.0", "3.0.0")
+        for version in ("1.0.0", "2.0.0", "2.1.0", "3.0.0")
     }
-    bundles = {version: grub_board.bundle(folder, version, slots[version]) for version in ("2.0.0", "3.0.0")}
+    bundles = {
+        version: grub_board.bundle(folder, version, slots[version]) for version in slots if version != "1.0.0"
+    }
     return Images(grub_board.system(folder, wheel), slots, bundles)
 
 

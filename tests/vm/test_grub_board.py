@@ -60,14 +60,22 @@ def test_system_that_panics_falls_back_by_itself_and_is_told_as_failure(new_plac
     assert ended(place, second) == ["finished"]
 
 
-def test_somebody_else_reboots(new_place: NewPlace) -> None:
-    """A power cycle is a reboot too."""
-    place = new_place(reboot="none")
-    action = place.offer("2.0.0")
-    place.board.wait_for_console("installed, reboot pending")
+def pending(place: Place, action: Action) -> None:
+    """Wait until the server knows that only the reboot is missing."""
     place.board.wait(lambda: any("reboot pending" in message for message in action.messages()), "the note")
+
+
+def test_somebody_else_reboots_after_a_second_deployment(new_place: NewPlace) -> None:
+    """The first is taken back while its reboot waits, the second installed in its place; a power cycle is a reboot too."""
+    place = new_place(reboot="none")
+    first = place.offer("2.0.0")
+    pending(place, first)
+    second = place.offer("2.1.0")
+    assert ended(place, first) == ["canceled"]
+    pending(place, second)
     place.board.cut()
-    assert ended(place, action) == ["finished"]
+    assert ended(place, second) == ["finished"]
+    place.board.wait_for_console("GRUB boots slot B")
 
 
 def test_new_system_that_does_not_reach_hawkbit_is_left_again(new_place: NewPlace, hawkbit: Hawkbit) -> None:
