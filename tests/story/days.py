@@ -179,6 +179,8 @@ class Days(Life):
     def live(self, seconds: float, *, once: bool = False, **settings) -> int | None:
         """Run the daemon for so long; returns what it returned, None where it had to be stopped."""
 
+        self.journal = self._open()
+
         async def run() -> int | None:
             world = World(self, self, self, self, self, self, self, self.universe.policy)
             self.commit = Commit(world) if self.universe.commits else None

@@ -35,7 +35,6 @@ from hawkbit_rauc.model import (
     Finished,
     Offer,
     Poll,
-    Record,
     Told,
     transaction_id,
 )
@@ -54,7 +53,6 @@ PASSED = Window(LONG_AGO, timedelta(hours=1))
 SLACK = 30.0
 #: Seconds after which somebody reboots a board that waits for it.
 PATIENCE = 3600.0
-_UNREAD = object()
 
 
 def bundles_of(action: Action) -> list[str]:
@@ -292,8 +290,6 @@ class Place(Universe):
 class Operated(Life):
     """One run of the program under a whole hawkBit; its universe is a `Place`."""
 
-    known: Record | object | None = _UNREAD
-
     async def _asked(self) -> None:
         """A request is on its way."""
         self.universe.requests += 1
@@ -418,15 +414,7 @@ class Operated(Life):
             self.universe.writes(transaction)
         await super().install(bundle, transaction, progress)
 
-    def read(self):
-        """Read the real journal once: nobody else writes it."""
-        self._alive()
-        if self.known is _UNREAD:
-            self.known = super().read()
-        return self.known
-
     def write(self, record) -> None:
-        self.known = _UNREAD
         try:
             super().write(record)
         finally:

@@ -398,6 +398,12 @@ class Life:
     quiet_polls: int = 0
     identity: Identity = IDENTITY
     commit: Commit | None = None
+    journal: Journal = field(init=False)
+
+    @journal.default
+    def _open(self) -> Journal:
+        """The real journal, which reads its file once a life."""
+        return Journal(self.universe.folder, IDENTITY)
 
     def _alive(self) -> None:
         self.universe.now = asyncio.get_running_loop().time()
@@ -570,20 +576,20 @@ class Life:
 
     def read(self):
         self._alive()
-        return Journal(self.universe.folder, IDENTITY).read()
+        return self.journal.read()
 
     def write(self, record) -> None:
         self._alive()
-        Journal(self.universe.folder, IDENTITY).write(record)
+        self.journal.write(record)
         self._effect("wrote the journal")
 
     def known(self):
         self._alive()
-        return Journal(self.universe.folder, IDENTITY).known()
+        return self.journal.known()
 
     def know(self, installation) -> None:
         self._alive()
-        Journal(self.universe.folder, IDENTITY).know(installation)
+        self.journal.know(installation)
         self._effect("noted what runs")
 
     # Board
