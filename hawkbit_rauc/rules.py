@@ -390,7 +390,7 @@ def new_system_runs(record: Record, system: System) -> bool:
 
 
 def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
-    """Rows 2, 3, 4 and 10: another slot than before the attempt is booted."""
+    """Rows 2, 3, 4, 10 and 17: another slot than before the attempt is booted."""
     parts = [slot for slot in installed_by(record, system) if system.group(slot).name == booted.name]
     if not system.stores_status:
         if not record.completed:
@@ -404,6 +404,8 @@ def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
         )
     elif _same_bundle(record, booted):
         how = "the same bundle was installed once more by somebody else"
+    elif _was_there_before(record, booted, system):  # row 17
+        return _again(record)
     else:
         return _failure(
             f"superseded by another installation: slot {booted.name} runs "
@@ -414,6 +416,12 @@ def _in_new(record: Record, system: System, booted: Slot) -> Verdict:
             f"the new system runs in slot {booted.name} but is not committed (marked good) yet", trial=True
         )
     return _success(f"booted into slot {booted.name} and committed ({how})")
+
+
+def _was_there_before(record: Record, booted: Slot, system: System) -> bool:
+    """Whether nothing was installed where we run since the attempt was noted: it waited for its boot before that."""
+    before = record.before.get(system.key(booted))
+    return not record.completed and before is not None and booted.installed_count == before.installed
 
 
 def _in_old(record: Record, system: System, booted: Slot, boot_id: str) -> Verdict:

@@ -14,8 +14,10 @@ from rig.rauc import Board
 from rig.systemd import Systemd
 
 import hawkbit_testing
+from hawkbit_rauc import rules
 from hawkbit_rauc.errors import PassingError
 from hawkbit_rauc.rules import Decided, Reboot, Verdict, Wait
+from hawkbit_rauc.work import World
 
 NewBoard = Callable[..., Board]
 pytestmark = [
@@ -272,3 +274,23 @@ def test_row16_what_no_boot_depends_on(rows: Rows) -> None:
     action = rows.installed()
     assert rows.boot() == "B"
     assert success(rows.go(), action)
+
+
+def test_row17_what_waited_for_its_boot_before_supersedes_nothing(rows: Rows) -> None:
+    """The power is cut when the attempt is noted and RAUC has not begun; what comes up was installed before."""
+    rows.board.rauc("install", rows.board.bundle("1.5.0").path)
+    action = rows.offer(rows.board.bundle("2.0.0"))
+
+    async def note(world: World) -> None:
+        poll = await world.server.poll()
+        assert poll.deployment is not None
+        deployment, system = await world.server.deployment(poll.deployment), await world.installer.system()
+        record = rules.recall(None, None, deployment, system, world.server.identity)
+        world.journal.write(rules.begin(record, system, world.board.boot_id, world.server.identity))
+
+    rows.run(note)
+    assert rows.boot() == "B"
+    assert isinstance(rows.go(), Reboot)
+    assert rows.boot() == "A"
+    assert success(rows.go(), action)
+    assert "committed" in why(action)

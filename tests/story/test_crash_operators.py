@@ -82,6 +82,15 @@ def closed_by_the_server(course: Course) -> None:
     course.assign()
 
 
+def closed_while_the_reboot_waits(course: Course) -> None:
+    """The same with a system that is booted by whatever cuts the power of the next action."""
+    course.place.policy = Policy()
+    course.place.server.autoclose = True
+    course.assign()
+    course.wait(340)
+    course.assign()
+
+
 def overtaken(course: Course) -> None:
     """A heavier action comes while the reboot waits; the cancelation of the first one is shown after it."""
     course.place.policy = Policy()
@@ -119,6 +128,7 @@ STORIES: dict[str, Callable[[Course], None]] = {
     "replaced while installing": replaced_while_installing,
     "force-quit while installing": force_quit_while_installing,
     "closed by the server while fetching": closed_by_the_server,
+    "closed by the server while the reboot waits": closed_while_the_reboot_waits,
     "overtaken while the reboot waits": overtaken,
     "installed, then canceled while the reboot waits": canceled_after_another,
     "fallback, then another": kind_of_bundle("broken"),

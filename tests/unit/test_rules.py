@@ -274,6 +274,20 @@ def test_row_4_another_bundle_by_somebody_else_is_a_failure(version, named):
     assert (named or "an unknown bundle") in failed(judged(record, board))
 
 
+@pytest.mark.parametrize("version", ["1.8", "1.13"])
+def test_row_17_what_waited_for_its_boot_before_the_attempt_supersedes_nothing(version):
+    """The power was cut after the attempt was noted, and RAUC never began: it is installed again, three times at most."""
+    board = Board(version)
+    board.install(board.begin(), image="image-v1.5")
+    record = evolve(board.begin(), transaction="never used")
+    board.boot("B", good=True)
+    assert judged(record, board) == Install()
+    assert "interrupted 3 times" in failed(judged(evolve(record, attempt=3), board))
+    by_hand = evolve(record, transaction="somebody's")
+    board.install(by_hand, image="image-v3").install(by_hand, image="image-v3")
+    assert "superseded by another installation" in failed(judged(record, board))
+
+
 @each_memory
 @each_kind
 @pytest.mark.parametrize("completed", [False, True])
