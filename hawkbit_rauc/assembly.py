@@ -12,6 +12,7 @@ from attrs import frozen
 
 from hawkbit_rauc import attributes, ddi, program, tls
 from hawkbit_rauc.board import Board, unit_witness
+from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.clock import BootClock
 from hawkbit_rauc.commit import Commit
 from hawkbit_rauc.config import Config
@@ -21,7 +22,6 @@ from hawkbit_rauc.errors import ConfigError, PassingError
 from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.journal import Journal, state_folder
 from hawkbit_rauc.rauc import Rauc
-from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.running import Running
 from hawkbit_rauc.stream import Streams
 from hawkbit_rauc.work import Policy, World

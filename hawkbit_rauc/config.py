@@ -41,7 +41,7 @@ class Config:
         ssl_key: absolute path of a PEM file, or a PKCS#11 URI.
         ssl_key_password: of the key, or the PIN of its token, from the systemd credential.
         bundle_download_location: absolute path of the bundle's file.
-        bundle_pattern: names of bundles, in the order of their installation; see `rules.Choice`.
+        bundle_pattern: names of bundles, in the order of their installation; see `bundles.Choice`.
         download_origins: further origins, written as `origin`, that may get credentials.
         connect_timeout, timeout, retry_wait, first_poll_within, once_timeout, give_up_after,
             keep_downloaded, commit_timeout: seconds; all but first_poll_within are above 0.

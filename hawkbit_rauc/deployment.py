@@ -12,7 +12,7 @@ import logging
 
 from attrs import evolve
 
-from hawkbit_rauc import notes, rules
+from hawkbit_rauc import bundles, notes, rules
 from hawkbit_rauc.errors import DeploymentError, OfferGoneError, PassingError, RaucBusyError, ServerError
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Outcome, Record, Told
 from hawkbit_rauc.obtain import discard, hand_over, named, obtain
@@ -87,9 +87,9 @@ def _left_to_be_told(work: Work, world: World) -> Verdict | None:
 
 async def _go_on(outcome: Outcome, deployment: Deployment, work: Work, world: World) -> Install:
     """Take up the next bundle of the action: the one before is in place, booted and committed where it is a system."""
-    done = rules.bundle_of(work.record, deployment, world.policy.choice)
+    done = bundles.current(work.record, deployment, world.policy.choice)
     await say(f"{done.filename} is in place: {outcome.details[0]}; its next bundle follows", work, world)
-    keep(rules.next_bundle(work.record, deployment, world.policy.choice), work, world)
+    keep(bundles.following(work.record, deployment, world.policy.choice), work, world)
     world.downloads.discard()
     return Install()
 
@@ -145,7 +145,7 @@ async def _settle(verdict: Verdict, work: Work, world: World) -> Verdict:
     if isinstance(verdict, Decided):
         outcome, record = verdict.outcome, work.record
         if not record.outcome:
-            others = rules.among_several(record, success=outcome.success)
+            others = bundles.among_several(record, success=outcome.success)
             outcome = evolve(outcome, details=(*outcome.details, *others))
         keep(evolve(record, outcome=outcome), work, world)
         await conclude(work.record, world)

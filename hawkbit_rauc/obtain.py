@@ -7,7 +7,7 @@ import logging
 
 from attrs import evolve
 
-from hawkbit_rauc import rules
+from hawkbit_rauc import bundles, rules
 from hawkbit_rauc.errors import DeploymentError, MismatchError, ServerError
 from hawkbit_rauc.model import Artifact, Deployment, Record
 from hawkbit_rauc.ports import Downloads, Source
@@ -39,7 +39,7 @@ async def obtain(deployment: Deployment, work: Work, world: World) -> Source | W
     work.deployment = None  # what holds it back may change, so it is read anew at the next look
     if wait := rules.held_back(deployment, work.record, ask=world.policy.ask):
         return wait
-    artifact = rules.bundle_of(work.record, deployment, world.policy.choice)
+    artifact = bundles.current(work.record, deployment, world.policy.choice)
     instead = rules.instead_of_installing(deployment)
     if work.record.more and isinstance(instead, Downloaded):
         raise DeploymentError(
@@ -75,7 +75,7 @@ async def _fetch(
 async def _read_again(artifact: Artifact, work: Work, world: World) -> Deployment:
     """Read what the action asks for after the download, which may have taken hours (DDI)."""
     deployment = await world.server.deployment(work.offer)
-    if rules.bundle_of(work.record, deployment, world.policy.choice) != artifact:
+    if bundles.current(work.record, deployment, world.policy.choice) != artifact:
         raise ServerError(f"action {work.offer.action} was given another bundle during the download")
     return deployment
 
@@ -83,12 +83,12 @@ async def _read_again(artifact: Artifact, work: Work, world: World) -> Deploymen
 def named(deployment: Deployment, work: Work, world: World) -> str:
     """The bundle's name with a space before it, where the action has several."""
     several = work.record.more or work.record.bundle
-    return f" {rules.bundle_of(work.record, deployment, world.policy.choice).filename}" if several else ""
+    return f" {bundles.current(work.record, deployment, world.policy.choice).filename}" if several else ""
 
 
 async def _look_at_others(deployment: Deployment, work: Work, world: World) -> None:
     """Say in the history what of a deployment this board leaves aside, or refuse it."""
-    others = rules.others(deployment, rules.choose_bundles(deployment, world.policy.choice))
+    others = bundles.others(deployment, bundles.choose(deployment, world.policy.choice))
     names = ", ".join(artifact.filename for artifact in others[:10])
     if others and world.policy.refuse_others:
         raise DeploymentError(
@@ -113,10 +113,10 @@ async def hand_over(deployment: Deployment, work: Work, world: World) -> str | N
         PassingError: try again later.
         DeploymentError: they refuse one.
     """
-    bundles = rules.choose_bundles(deployment, world.policy.choice)
-    for artifact in rules.others(deployment, bundles) if world.others else ():
+    own = bundles.choose(deployment, world.policy.choice)
+    for artifact in bundles.others(deployment, own) if world.others else ():
         assert world.others is not None
-        content = rules.fingerprint(artifact)
+        content = bundles.fingerprint(artifact)
         if content in work.record.handed:
             continue
         file = await _fetch(artifact, f"downloading {artifact.filename}", world.others, work, world)

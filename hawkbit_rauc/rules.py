@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Pure decisions: which bundle, where the system stands, how fast to poll.
+"""Pure decisions: what may be done now, where the system stands, how fast to poll.
 
 No I/O, no clock, no randomness: everything that matters comes in as an argument.
 The table that `judge` follows is in docs/outcome.md, row by row.
@@ -8,13 +8,11 @@ The table that `judge` follows is in docs/outcome.md, row by row.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from attrs import evolve, frozen
 
-from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc import bundles
 from hawkbit_rauc.model import (
-    Artifact,
     Counts,
     Deployment,
     Identity,
@@ -82,76 +80,7 @@ def _failure(*details: str) -> Decided:
     return Decided(Outcome(success=False, details=details))
 
 
-# ---------------------------------------------------------------- which bundles
-
-
-@frozen
-class Choice:
-    """Which artifacts of a deployment are this board's bundles, where there are others.
-
-    Attributes:
-        part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all where empty.
-        patterns: one bundle for each of these names, as shells match them, in any case; installed in this order, and
-            one at least. Where empty the only artifact, else the only one named `*.raucb`.
-    """
-
-    part: str = ""
-    patterns: tuple[str, ...] = ()
-
-
-#: No more said than that there is one bundle.
-ANY = Choice()
-
-
-def choose_bundles(deployment: Deployment, choice: Choice = ANY) -> tuple[Artifact, ...]:
-    """Pick the artifacts that are bundles, in the order of their installation.
-
-    Raises:
-        DeploymentError: there is none, or more than one could be meant; all are named.
-    """
-    artifacts = [
-        artifact
-        for chunk in deployment.chunks
-        if choice.part in ("", chunk.part)
-        for artifact in chunk.artifacts
-    ]
-    if not artifacts:
-        kind = f'of type "{choice.part}" (bundle_part) ' if choice.part else ""
-        raise DeploymentError(
-            f"the deployment has no artifact; assign a software module {kind}that holds one RAUC bundle"
-        )
-    chosen: list[Artifact] = artifacts if len(artifacts) == 1 and not choice.patterns else []
-    for pattern in () if chosen else choice.patterns or ("*.raucb",):
-        named = [item for item in artifacts if fnmatchcase(item.filename.lower(), pattern.lower())]
-        chosen += (found := [item for item in named if item not in chosen])
-        if len(found) > 1:
-            raise _unclear(artifacts, f"{len(found)} of them named {pattern}")
-    if not chosen:
-        raise _unclear(artifacts, f"0 of them named {' or '.join(choice.patterns) or '*.raucb'}")
-    for bundle in chosen:
-        if bundle.url is None:
-            raise DeploymentError(f"the server gives no usable download link for {bundle.filename}")
-    return tuple(chosen)
-
-
-def _unclear(artifacts: list[Artifact], which: str) -> DeploymentError:
-    names = ", ".join(artifact.filename for artifact in artifacts[:10])
-    return DeploymentError(
-        f"the deployment has {len(artifacts)} artifacts ({names}), {which}; "
-        "this board installs exactly one RAUC bundle for each name, bundle_part and bundle_pattern say which"
-    )
-
-
-def others(deployment: Deployment, bundles: Iterable[Artifact]) -> list[Artifact]:
-    """The artifacts of a deployment that are none of its bundles."""
-    known = {id(bundle) for bundle in bundles}
-    return [item for chunk in deployment.chunks for item in chunk.artifacts if id(item) not in known]
-
-
-def fingerprint(artifact: Artifact) -> str:
-    """Name the artifact's content: its strongest hash, else its name and size."""
-    return artifact.digest[1] if artifact.digest else f"{artifact.filename}:{artifact.size}"
-
+# ---------------------------------------------------------------- what holds it back
 
 #: Said while the board's consent is missing.
 CONSENT = Wait("waiting for consent on the board; `hawkbit-rauc confirm` gives it")
@@ -190,7 +119,7 @@ def recall(
     deployment: Deployment,
     system: System,
     identity: Identity,
-    choice: Choice = ANY,
+    choice: bundles.Choice = bundles.ANY,
 ) -> Record:
     """Find out what was done for an action: by the journal, else the note at hawkBit, else RAUC.
 
@@ -200,7 +129,7 @@ def recall(
         deployment: what the action asks for.
         system: what RAUC says.
         identity: whom we speak for (the transaction id is made of it).
-        choice: which artifact is the bundle.
+        choice: which artifacts are bundles.
 
     Returns:
         The record to go on with; attempt 0 where nothing is known.
@@ -213,7 +142,7 @@ def recall(
         return journal
     if journal and journal.overtaken and journal.overtaken.action == action:
         return journal.overtaken
-    contents = [fingerprint(bundle) for bundle in choose_bundles(deployment, choice)]
+    contents = [bundles.fingerprint(bundle) for bundle in bundles.choose(deployment, choice)]
     last = len(contents) - 1
     if journal and journal.action == action:
         if journal.outcome and journal.outcome.success and journal.artifact == contents[last]:
@@ -236,40 +165,6 @@ def recall(
                 series = attempt - 1 if number else 0
                 return evolve(known, series=series, bundle=number, more=number < last)
     return Record(action, artifact=contents[0], more=last > 0)
-
-
-def next_bundle(record: Record, deployment: Deployment, choice: Choice) -> Record:
-    """Go on to the bundle that comes after the one that is in place now."""
-    bundles, number = choose_bundles(deployment, choice), record.bundle + 1
-    return evolve(
-        record,
-        bundle=number,
-        more=number < len(bundles) - 1,
-        artifact=fingerprint(bundles[min(number, len(bundles) - 1)]),
-        series=record.attempt,
-        completed=False,
-        bundle_hash=None,
-        bundle_reboot=None,
-        mismatches=0,
-    )
-
-
-def bundle_of(record: Record, deployment: Deployment, choice: Choice) -> Artifact:
-    """The bundle that is to be installed next."""
-    bundles = choose_bundles(deployment, choice)
-    return bundles[min(record.bundle, len(bundles) - 1)]
-
-
-def among_several(record: Record, *, success: bool) -> tuple[str, ...]:
-    """Say what an end means for the action's other bundles; nothing where there are none."""
-    if not (record.more or record.bundle):
-        return ()
-    number = f"bundle {record.bundle + 1} of the action"
-    if success:
-        return (f"this was {number}, the last one",)
-    before = "; those before it stay installed" if record.bundle else ""
-    after = "; those after it are left out" if record.more else ""
-    return (f"this was {number}{before}{after}",)
 
 
 def overtaken(journal: Record | None, record: Record) -> Record | None:

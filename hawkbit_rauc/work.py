@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field, frozen
 
-from hawkbit_rauc import rules
+from hawkbit_rauc import bundles, rules
 from hawkbit_rauc.errors import OfferGoneError, PassingError
 from hawkbit_rauc.model import Artifact, Deployment, Execution, Feedback, Offer, Record, Told
 from hawkbit_rauc.ports import Board, Clock, Downloads, Hooks, Installer, Journal, Progress, Server
-from hawkbit_rauc.rules import Choice, Verdict
+from hawkbit_rauc.rules import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Policy:
         ask: what the server does not force (soft actions) waits for consent on the board.
         confirmation: "allow" or "deny" answers at once what the server wants consent to, "ask" leaves it to somebody.
         auto_confirmation: switch it on or off at the server; None leaves it.
-        choice: which artifact is the bundle.
+        choice: which artifacts are bundles.
         refuse_others: a deployment with further artifacts is an error.
         keep_for: seconds that a bundle stays that was to be downloaded only.
         give_up_after: seconds of passing troubles before an action is closed as failed.
@@ -45,7 +45,7 @@ class Policy:
     ask: bool = False
     confirmation: str = "ask"
     auto_confirmation: bool | None = None
-    choice: Choice = rules.ANY
+    choice: bundles.Choice = bundles.ANY
     refuse_others: bool = False
     keep_for: float = 30 * 86400.0
     give_up_after: float = 86400.0

@@ -30,16 +30,17 @@ ROWS = (
     {"dbus", "part", "program", "redirects", "settings", "threads", "trouble"},
     {"hashing", "ports", "tls"},
     {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
+    {"bundles"},
     {"errors", "model"},
     {"__init__"},
 )
 
 #: The story, and all that it may import: it reaches the world through its ports alone.
 STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment", "obtain", "running", "work"}
-STORY_MAY = STORY | {"retry", "rules", "notes", "ports", "model", "errors"}
+STORY_MAY = STORY | {"retry", "bundles", "rules", "notes", "ports", "model", "errors"}
 
 #: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.
-PURE = ROWS[-3] | ROWS[-2]
+PURE = ROWS[-4] | ROWS[-3] | ROWS[-2]
 PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
 PURE_MAY |= {"ipaddress", "re", "shlex", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 

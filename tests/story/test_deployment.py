@@ -5,6 +5,7 @@ import pytest
 from days import DAY, HOUR, MINUTE, days
 from universe import IDENTITY
 
+from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.deployment import FEEDBACK_GRACE
 from hawkbit_rauc.errors import (
     DeploymentError,
@@ -19,7 +20,6 @@ from hawkbit_rauc.errors import (
 )
 from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Finished, Slot
-from hawkbit_rauc.rules import Choice
 from hawkbit_rauc.work import MAX_ENTRIES, Policy
 
 AWAY = ServerError("hawkbit.test does not answer")

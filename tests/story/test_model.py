@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from operated import CLOSED, OPEN, PASSED, Course, Place
 from universe import Cut, PowerCut, Rauc
 
-from hawkbit_rauc.rules import Choice
+from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.work import Policy
 from hawkbit_testing.actions import Action
 

@@ -6,8 +6,8 @@ from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc import notes, rules
-from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc import bundles, notes, rules
+from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -20,7 +20,7 @@ from hawkbit_rauc.model import (
     System,
     transaction_id,
 )
-from hawkbit_rauc.rules import Choice, Decided, Install, Reboot, Wait
+from hawkbit_rauc.rules import Decided, Install, Reboot, Wait
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 OLD, NEW = "boot-1", "boot-2"
@@ -581,124 +581,7 @@ def test_what_is_begun_can_be_remembered(record, system):
     assert begun.transaction == transaction_id(ME, "7", "ab", begun.attempt)
 
 
-# ---------------------------------------------------------------- which bundle, and when
-
-
-def deployment(*artifacts: Artifact) -> Deployment:
-    return Deployment("7", chunks=tuple(Chunk("os", "os", "1", (artifact,)) for artifact in artifacts))
-
-
-def named(name: str, url: str | None = "https://x") -> Artifact:
-    return Artifact(name, 1, {}, url)
-
-
-@pytest.mark.parametrize(
-    ("files", "chosen"),
-    [(["a.bin"], "a.bin"), (["a.raucb"], "a.raucb"), (["a.txt", "B.RAUCB"], "B.RAUCB")],
-)
-def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
-    (bundle,) = rules.choose_bundles(deployment(*map(named, files)))
-    assert bundle.filename == chosen
-
-
-@pytest.mark.parametrize(
-    ("files", "why"),
-    [
-        ([], "no artifact"),
-        (["a", "b"], r"2 artifacts \(a, b\), 0 of them"),
-        (["a.raucb", "b.raucb", "c"], r"3 artifacts \(a.raucb, b.raucb, c\), 2 of them"),
-    ],
-)
-def test_a_doubtful_bundle_is_a_failure_that_names_the_files(files, why):
-    with pytest.raises(DeploymentError, match=why):
-        rules.choose_bundles(deployment(*map(named, files)))
-
-
-#: A deployment for a machine with two boards.
-MACHINE = Deployment(
-    "7",
-    chunks=(
-        Chunk("os", "panel", "1", (named("panel-7.RAUCB"), named("panel-7.sig"))),
-        Chunk("os", "drive", "1", (named("drive-7.raucb"),)),
-        Chunk("bApp", "manual", "1", (named("manual.pdf"),)),
-    ),
-)
-
-
-@pytest.mark.parametrize(
-    ("choice", "chosen"),
-    [
-        (Choice(patterns=("panel-*.raucb",)), "panel-7.RAUCB"),
-        (Choice(patterns=("drive-?.raucb",)), "drive-7.raucb"),
-        (Choice(part="bApp"), "manual.pdf"),
-        (Choice("os", ("*.sig",)), "panel-7.sig"),
-    ],
-)
-def test_the_configuration_says_which_artifact_is_the_bundle(choice, chosen):
-    (bundle,) = rules.choose_bundles(MACHINE, choice)
-    assert bundle.filename == chosen
-
-
-def test_all_artifacts_but_the_bundle_are_for_others():
-    bundles = rules.choose_bundles(MACHINE, Choice(patterns=("drive-*",)))
-    assert [item.filename for item in rules.others(MACHINE, bundles)] == [
-        "panel-7.RAUCB",
-        "panel-7.sig",
-        "manual.pdf",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("choice", "why"),
-    [
-        (Choice("firmware"), r'assign a software module of type "firmware" \(bundle_part\) that'),
-        (
-            Choice("os"),
-            r"3 artifacts \(panel-7.RAUCB, panel-7.sig, drive-7.raucb\), 2 of them named \*\.raucb",
-        ),
-        (Choice("bApp", ("*.raucb",)), r"1 artifacts \(manual.pdf\), 0 of them named \*\.raucb"),
-    ],
-)
-def test_a_choice_that_leaves_none_or_several_is_a_failure_with_the_remedy(choice, why):
-    with pytest.raises(DeploymentError, match=why):
-        rules.choose_bundles(MACHINE, choice)
-
-
-@pytest.mark.parametrize(
-    ("patterns", "chosen"),
-    [
-        (("drive-*", "panel-*.raucb"), ["drive-7.raucb", "panel-7.RAUCB"]),
-        (("panel-*.raucb", "drive-*"), ["panel-7.RAUCB", "drive-7.raucb"]),
-        (("boot-*.raucb", "drive-*"), ["drive-7.raucb"]),
-        (("drive-*", "*.raucb"), ["drive-7.raucb", "panel-7.RAUCB"]),
-    ],
-)
-def test_several_bundles_come_in_the_order_of_their_names_in_the_configuration(patterns, chosen):
-    """A name that the deployment lacks is left out; what one name has taken is not the next one's."""
-    assert [bundle.filename for bundle in rules.choose_bundles(MACHINE, Choice(patterns=patterns))] == chosen
-
-
-@pytest.mark.parametrize(
-    ("patterns", "why"),
-    [
-        (("boot-*", "*.raucb"), r"2 of them named \*\.raucb; .* exactly one RAUC bundle for each name"),
-        (("boot-*", "shelf-*"), r"0 of them named boot-\* or shelf-\*"),
-    ],
-)
-def test_a_name_with_two_bundles_and_names_with_none_are_failures(patterns, why):
-    with pytest.raises(DeploymentError, match=why):
-        rules.choose_bundles(MACHINE, Choice(patterns=patterns))
-
-
-def test_a_bundle_without_a_link_is_a_failure():
-    with pytest.raises(DeploymentError, match=r"no usable download link for a\.raucb"):
-        rules.choose_bundles(deployment(named("a.raucb", None)))
-
-
-def test_content_is_known_by_hash_else_name_and_size():
-    assert rules.fingerprint(ARTIFACT) == "ab"
-    assert rules.fingerprint(Artifact("a", 1, {"md5": "CD", "sha256": "EF"}, None)) == "ef"
-    assert rules.fingerprint(named("a.raucb")) == "a.raucb:1"
+# ---------------------------------------------------------------- what holds it back
 
 
 @pytest.mark.parametrize(
@@ -903,10 +786,10 @@ def recall_several(journal: Record | None = None, noted: Record | None = None, *
 def test_an_action_with_several_bundles_begins_with_the_first():
     first = recall_several()
     assert first == Record("7", artifact="cd", more=True)
-    assert rules.bundle_of(first, SEVERAL, IN_ORDER) is BOOT
-    second = rules.next_bundle(evolve(first, attempt=2, completed=True), SEVERAL, IN_ORDER)
+    assert bundles.current(first, SEVERAL, IN_ORDER) is BOOT
+    second = bundles.following(evolve(first, attempt=2, completed=True), SEVERAL, IN_ORDER)
     assert second == Record("7", attempt=2, series=2, bundle=1, artifact="ab")
-    assert rules.bundle_of(second, SEVERAL, IN_ORDER) is ARTIFACT
+    assert bundles.current(second, SEVERAL, IN_ORDER) is ARTIFACT
 
 
 def test_without_a_journal_the_note_says_which_bundle_it_was():
@@ -935,16 +818,3 @@ def test_an_action_between_two_bundles_is_not_over_when_another_overtakes_it():
     between = Record("7", attempt=1, series=1, bundle=1)
     assert rules.overtaken(between, Record("8")) == between
     assert rules.overtaken(evolve(between, bundle=0), Record("8")) is None
-
-
-@pytest.mark.parametrize(
-    ("bundle", "more", "success", "said"),
-    [
-        (0, False, True, ()),
-        (1, False, True, ("this was bundle 2 of the action, the last one",)),
-        (0, True, False, ("this was bundle 1 of the action; those after it are left out",)),
-        (2, False, False, ("this was bundle 3 of the action; those before it stay installed",)),
-    ],
-)
-def test_an_end_says_what_it_means_for_the_other_bundles(bundle, more, success, said):
-    assert rules.among_several(Record("7", bundle=bundle, more=more), success=success) == said
