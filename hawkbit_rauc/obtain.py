@@ -52,10 +52,18 @@ async def obtain(deployment: Deployment, work: Work, world: World) -> Source | W
         log.info("action %s: fetching %s (%s)", work.offer.action, artifact.filename, _size(artifact.size))
     elif instead:
         return instead
+    _make_room(artifact, world)
     what = f"downloading{named(deployment, work, world)}"
     bundle = await _fetch(artifact, what, world.downloads, work, world, ahead=instead is not None)
     work.fetched = artifact
     return rules.instead_of_installing(await _read_again(artifact, work, world)) or bundle
+
+
+def _make_room(artifact: Artifact, world: World) -> None:
+    """Note that what was to be downloaded only is not kept any more, where another bundle takes its place."""
+    journal = world.journal.read()
+    if journal and journal.told and journal.kept and journal.artifact != bundles.fingerprint(artifact):
+        world.journal.write(evolve(journal, kept=False))
 
 
 async def _fetch(

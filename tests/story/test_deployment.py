@@ -486,6 +486,30 @@ def test_a_reboot_that_is_refused_is_asked_for_again():
         assert life.final() is None
 
 
+# ---------------------------------------------------------------- what is kept
+
+
+def only_downloaded(life) -> None:
+    """An action that asks for nothing but the download has ended, and its bundle is here."""
+    life.asks = {"update": "skip"}
+    life.live(HOUR)
+    life.universe.hawkbit.actions[-1].active = False  # as hawkBit does after `downloaded`
+    life.live(HOUR)
+    assert set(life.universe.disk) == {"v2"}
+    life.asks = {}
+
+
+@pytest.mark.parametrize("arrived", [1, 2])
+def test_a_bundle_that_nobody_wants_any_more_is_not_kept_for_the_one_before(arrived):
+    """What was to be downloaded only made room for it, whether a part or all of it is here."""
+    with days() as life:
+        only_downloaded(life)
+        action = life.universe.hawkbit.assign("v3")
+        life.universe.script[f"fetched part {arrived}"] = [lambda: setattr(action, "active", False)]
+        life.live(HOUR)
+        assert life.universe.disk == {}
+
+
 # ---------------------------------------------------------------- several bundles
 
 IN_ORDER = Choice(patterns=("v2*", "v3*"))
