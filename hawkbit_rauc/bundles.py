@@ -85,7 +85,7 @@ def fingerprint(artifact: Artifact) -> str:
 
 def following(record: Record, deployment: Deployment, choice: Choice) -> Record:
     """Go on to the bundle that comes after the one that is in place now."""
-    bundles, number = choose(deployment, choice), record.bundle + 1
+    bundles, number = choose(deployment, choice), max(0, record.bundle) + 1
     return evolve(
         record,
         bundle=number,
@@ -100,9 +100,9 @@ def following(record: Record, deployment: Deployment, choice: Choice) -> Record:
 
 
 def current(record: Record, deployment: Deployment, choice: Choice) -> Artifact:
-    """The bundle that is to be installed next."""
+    """The bundle that is to be installed next; where the deployment has fewer by now, the last."""
     bundles = choose(deployment, choice)
-    return bundles[min(record.bundle, len(bundles) - 1)]
+    return bundles[max(0, min(record.bundle, len(bundles) - 1))]
 
 
 def among_several(record: Record, *, success: bool) -> tuple[str, ...]:

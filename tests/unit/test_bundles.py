@@ -139,3 +139,12 @@ def test_content_is_known_by_hash_else_name_and_size():
 )
 def test_an_end_says_what_it_means_for_the_other_bundles(bundle, more, success, said):
     assert bundles.among_several(Record("7", bundle=bundle, more=more), success=success) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(-7, "drive-7.raucb"), (1, "panel-7.RAUCB"), (9, "panel-7.RAUCB")]
+)
+def test_a_strange_number_in_the_journal_means_the_nearest_bundle(number, name):
+    choice = Choice(patterns=("drive-*", "panel-*.raucb"))
+    assert bundles.current(Record("7", bundle=number), MACHINE, choice).filename == name
+    assert bundles.following(Record("7", bundle=number), MACHINE, choice).artifact == "panel-7.RAUCB:1"
