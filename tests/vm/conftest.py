@@ -34,8 +34,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
 
 @pytest.fixture
 def new_place(hawkbit: Hawkbit, images: Images, tmp_path: Path) -> Iterator[Callable[..., Place]]:
-    """Makes a board with further keys of its configuration."""
+    """Makes a board with further keys of its configuration; it is asked to poll twice a minute."""
+    hawkbit.sleep = "00:00:30"
     with ExitStack() as stack:
+        stack.callback(hawkbit.unconfigure, "pollingTime")
 
         def make(*, server: str = hawkbit.host, **keys: object) -> Place:
             target = hawkbit.target()
