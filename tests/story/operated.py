@@ -154,7 +154,7 @@ class Specification:
         runs, following = rauc.content[rauc.booted], rauc.content.get(rauc.primary or "")
         if feedback.cancel:
             ours = {name for name, by in place.written_by.items() if by in place.attempts(action)}
-            stays = ours & {rauc.booted, rauc.primary} and bundle in (runs, following)
+            stays = any(rauc.content.get(name) == bundle for name in ours & {rauc.booted, rauc.primary})
             return (
                 f"it runs or is booted next: {rauc.booted} {runs}, {rauc.primary} {following}"
                 if stays
