@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import itertools
 import json
 import logging
@@ -71,7 +70,6 @@ class Part:
         artifact: what it is to be.
         stop: set from another thread to end whatever goes on here.
         boot_id: of this boot.
-        beside: whether a thread of its own computes the hash.
         buffers: to be filled in turn: what was appended last is left alone until the next.
         file: its descriptor, -1 where none is open.
         have: bytes that are here, and in `hash`.
@@ -86,7 +84,6 @@ class Part:
     artifact: Artifact
     stop: threading.Event
     boot_id: str = ""
-    beside: bool = field(init=False)
     buffers: Iterator[memoryview] = field(init=False)
     file: int = -1
     have: int = 0
@@ -99,8 +96,8 @@ class Part:
     hash: Any = None
 
     def __attrs_post_init__(self) -> None:
-        self.beside = self.digest is not None and hashing.pays(self.digest[0])
-        self.buffers = itertools.cycle([memoryview(bytearray(BLOCK)) for _ in range(1 + self.beside)])
+        count = 2 if self.digest and hashing.pays(self.digest[0]) else 1
+        self.buffers = itertools.cycle([memoryview(bytearray(BLOCK)) for _ in range(count)])
 
     @property
     def size(self) -> int | None:
@@ -317,13 +314,7 @@ class Part:
         self.file, self.have = -1, 0
         if isinstance(self.hash, hashing.Beside):
             self.hash.end()
-        self.hash = self._new_hash()
-
-    def _new_hash(self) -> Any:
-        if self.digest is None:
-            return None
-        algorithm = self.digest[0]
-        return hashing.Beside(algorithm) if self.beside else hashlib.new(algorithm, usedforsecurity=False)
+        self.hash = hashing.new(self.digest[0]) if self.digest else None
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:

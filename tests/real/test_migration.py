@@ -51,7 +51,7 @@ def test_action_that_the_other_has_ended_is_not_told_again(scene: Scene) -> None
 
 
 def test_both_at_once_harm_nothing(scene: Scene) -> None:
-    """Somebody has forgotten to stop the other: RAUC installs for one of them, and the action has one end."""
+    """Somebody has forgotten to stop the other: the bundle is whole, and the action has one end."""
     bundle = scene.board.bundle("2.0.0")
     assert scene.once() == 0
     with updater(scene) as old:

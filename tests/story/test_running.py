@@ -37,28 +37,28 @@ def test_each_installation_is_told_once(version):
         assert life.runs == ["v2", "v3", "v3"]
 
 
-def test_a_server_that_is_away_is_told_later_and_the_log_says_so_once(caplog):
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (
+            "tell_installed",
+            ServerError("hawkbit.test: 503"),
+            ["hawkBit was not told what this board runs: hawkbit.test: 503"],
+        ),
+        ("system", RaucError("RAUC is away"), []),
+    ],
+)
+def test_what_does_not_answer_is_asked_later_and_the_log_says_so_of_the_server_once(
+    call, error, said, caplog
+):
     with days(assigned=None) as life, caplog.at_level(logging.WARNING):
         life.distribution_set = "os"
         by_hand(life, "v2")
-        life.troubles["tell_installed"] = ServerError("hawkbit.test: 503")
+        life.troubles[call] = error
         life.at(HOUR, life.troubles.clear)
         life.live(DAY)
         assert life.runs == ["v2"]
-        assert [record.message for record in caplog.records] == [
-            "hawkBit was not told what this board runs: hawkbit.test: 503"
-        ]
-
-
-def test_a_rauc_that_is_away_is_no_trouble_of_its_own(caplog):
-    with days(assigned=None) as life, caplog.at_level(logging.WARNING):
-        life.distribution_set = "os"
-        by_hand(life, "v2")
-        life.troubles["system"] = RaucError("RAUC is away")
-        life.at(HOUR, life.troubles.clear)
-        life.live(DAY)
-        assert life.runs == ["v2"]
-        assert not caplog.records
+        assert [record.message for record in caplog.records] == said
 
 
 def test_a_set_that_the_server_does_not_know_is_asked_for_once_a_life():
