@@ -72,8 +72,11 @@ def test_what_an_action_brought_is_not_told(scene: Scene) -> None:
     assert scene.once() == 0
     assert scene.boot("A") == "B"
     assert scene.ended(failed) == "error"
-    for _ in range(2):
-        assert scene.once() == 0
+    assert scene.once() in (
+        0,
+        1,
+    )  # the daemon was ended when the server had its answer, perhaps before that was noted
+    assert scene.once() == 0
     assert told(scene) == 0
     assert installed(scene) == "rollout 2.0.0"
     assert scene.target.update_status == "error"
