@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.model import Artifact
 
 

@@ -3,6 +3,6 @@
 
 import sys
 
-from hawkbit_rauc.cli import main
+from hawkbit_rauc.app.cli import main
 
 sys.exit(main())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rig import states
 
-from hawkbit_rauc.cli import main
-from hawkbit_rauc.config import parse
+from hawkbit_rauc.app.cli import main
+from hawkbit_rauc.config.config import parse
 from hawkbit_testing import Hawkbit
 
 ROOT = Path(__file__).parents[1]

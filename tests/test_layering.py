@@ -3,6 +3,7 @@
 
 import ast
 import functools
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,44 +13,38 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hawkbit_rauc"
 
-#: From the top down: a module imports only from the rows below its own.
-ROWS = (
-    {"__main__"},
-    {"cli"},
-    {"check", "remote", "service"},
-    {"assembly"},
-    {"daemon"},
-    {"cancelation", "commit", "confirmation", "running"},
-    {"deployment"},
-    {"obtain"},
-    {"work"},
-    {
-        *("board", "clock", "config", "control", "ddi", "download", "hooks", "journal", "logs", "notify"),
-        *("rauc", "retry", "stream"),
-    },
-    {"dbus", "part", "program", "redirects", "settings", "threads", "trouble"},
-    {"hashing", "ports", "tls"},
-    {"attributes", "details", "keyfile", "links", "notes", "origin", "ranges", "rules"},
-    {"bundles"},
-    {"errors", "model"},
-    {"__init__"},
-)
+#: Modules directly in the package, which every wing but `net` may import as far as its row says.
+GROUND = {"model", "errors", "ports", "durable"}
 
-#: The story, and all that it may import: it reaches the world through its ports alone.
-STORY = {"daemon", "cancelation", "commit", "confirmation", "deployment", "obtain", "running", "work"}
-STORY_MAY = STORY | {"retry", "bundles", "rules", "notes", "ports", "model", "errors"}
+#: The wings, and what each may import besides its own modules: wings, single modules, or the ground.
+WINGS = {
+    "app": {"story", "rules", "hawkbit", "bundle", "rauc", "board", "config", "net", *GROUND},
+    "story": {"rules", *GROUND},
+    "rules": {"model", "errors"},
+    "hawkbit": {"net", *GROUND},
+    "bundle": {"net", *GROUND},
+    "rauc": {"board.dbus", "net.urls", *GROUND},
+    "board": GROUND,
+    "config": {"net", "errors"},
+    "net": set(),
+}
 
-#: Modules that do no I/O and are told time, randomness and boot facts; what of Python these may import.
-PURE = ROWS[-4] | ROWS[-3] | ROWS[-2]
+#: The same for the ground itself.
+GROUND_MAY = {"ports": {"model"}, "durable": {"errors"}, "__main__": {"app"}}
+
+#: Modules outside of `rules` that do no I/O either and are told time, randomness and boot facts.
+PURE = {"model", "errors", "config.keyfile", "hawkbit.links", "hawkbit.messages", "hawkbit.attributes"}
+PURE |= {"bundle.ranges", "net.urls"}
+#: What of Python these and `rules` may import.
 PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
 PURE_MAY |= {"ipaddress", "re", "shlex", "string", "typing", "unicodedata", "urllib.parse", "uuid"}
 
 #: Packages from elsewhere, each with its doors.
 DOORS = {
-    "httpx": {"ddi", "download", "redirects", "stream"},
-    "hawkbit_ddi": {"ddi"},
-    "jeepney": {"control", "dbus", "rauc"},
-    "tenacity": {"retry"},
+    "httpx": {"hawkbit.connection", "hawkbit.ddi", "bundle.download", "bundle.redirects", "bundle.stream"},
+    "hawkbit_ddi": {"hawkbit.connection", "hawkbit.ddi"},
+    "jeepney": {"app.control", "board.dbus", "rauc.installation"},
+    "tenacity": {"story.retry"},
 }
 
 #: What waits by the clock on purpose: polling of outside programs, a server that is slow when told to.
@@ -57,26 +52,32 @@ MAY_SLEEP = {"rig/process.py", "rig/demo.py"}
 
 
 def modules() -> dict[str, ast.Module]:
-    """The parsed modules of the package by name."""
-    return {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+    """The parsed modules of the package by name, such as "story.daemon"; a wing's own by the wing's."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = ast.parse(
+            path.read_text()
+        )
+    return found
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Full names of what is imported, `from hawkbit_rauc import x` as `hawkbit_rauc.x`."""
+    """Full names of what is imported, `from hawkbit_rauc.net import x` as `hawkbit_rauc.net.x`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative import"
-            if node.module == "hawkbit_rauc":
-                yield from (f"hawkbit_rauc.{alias.name}" for alias in node.names)
+            if node.module in {"hawkbit_rauc", *(f"hawkbit_rauc.{wing}" for wing in WINGS)}:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield str(node.module)
 
 
 def own(tree: ast.AST) -> set[str]:
     """Names of the package's modules that are imported."""
-    return {name.split(".")[1] for name in imports(tree) if name.startswith("hawkbit_rauc.")}
+    return {name.removeprefix("hawkbit_rauc.") for name in imports(tree) if name.startswith("hawkbit_rauc.")}
 
 
 def foreign(tree: ast.AST) -> set[str]:
@@ -84,39 +85,63 @@ def foreign(tree: ast.AST) -> set[str]:
     return {name for name in imports(tree) if name.split(".")[0] != "hawkbit_rauc"}
 
 
-def test_every_module_has_its_row() -> None:
-    """A new module is given its place in the layers, once."""
-    assert sorted(name for row in ROWS for name in row) == sorted(modules())
+def wing_of(module: str) -> str:
+    """The wing that a module is in, else its own name."""
+    return module.partition(".")[0]
 
 
-def test_imports_point_one_way() -> None:
-    """A module imports only from rows below its own; so adapters never import each other."""
-    place = {name: number for number, row in enumerate(ROWS) for name in row}
+def test_every_module_has_its_wing() -> None:
+    """A new module is put into one of the nine wings; the ground stays as it is."""
+    assert {wing_of(name) for name in modules()} == {*WINGS, *GROUND, "__init__", "__main__"}
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_wings_have_walls(wing: str) -> None:
+    """A module imports from its own wing and from those that the table names; so adapters never import each other."""
     wrong = [
         f"{name} imports {other}"
         for name, tree in modules().items()
         for other in own(tree)
-        if place[other] <= place[name]
+        if wing_of(name) == wing and wing_of(other) != wing and not {other, wing_of(other)} & WINGS[wing]
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", sorted(STORY))
-def test_the_story_knows_ports_only(name: str) -> None:
-    """Daemon, cancelation and deployment import no adapter and no package but attrs."""
-    tree = modules()[name]
-    assert own(tree) <= STORY_MAY
-    assert {module for module in foreign(tree) if module.split(".")[0] not in sys.stdlib_module_names} <= {
-        "attrs"
+def test_the_ground_rests_on_nothing() -> None:
+    """The modules directly in the package import each other as the table says, and no wing."""
+    found = {name: {wing_of(other) for other in own(modules()[name])} for name in [*GROUND, "__main__"]}
+    assert {name: others for name, others in found.items() if others} == GROUND_MAY
+
+
+def test_imports_point_one_way() -> None:
+    """No module imports itself through others."""
+    graph = {name: own(tree) for name, tree in modules().items()}
+    assert [*graphlib.TopologicalSorter(graph).static_order()]  # raises CycleError
+
+
+def test_wings_export_nothing() -> None:
+    """The module of a wing holds its sentence alone, so that a start loads only what it uses."""
+    loud = [wing for wing in WINGS if len(modules()[wing].body) != 1]
+    assert loud == []
+
+
+def test_the_story_needs_no_package() -> None:
+    """The story imports no package from elsewhere but attrs, and tenacity by its door."""
+    used = {
+        module.split(".")[0]
+        for name, tree in modules().items()
+        if wing_of(name) == "story"
+        for module in foreign(tree)
     }
+    assert used - sys.stdlib_module_names == {"attrs", "tenacity"}
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
+@pytest.mark.parametrize("name", sorted(PURE | {name for name in modules() if wing_of(name) == "rules"}))
 def test_pure_modules_do_no_io(name: str) -> None:
     """Decisions and words import neither clock, randomness, log, files nor network, and no module that does."""
     tree = modules()[name]
     assert foreign(tree) <= PURE_MAY
-    assert own(tree) <= PURE
+    assert {other for other in own(tree) if wing_of(other) != "rules"} <= PURE
     called = {
         node.func.id
         for node in ast.walk(tree)
@@ -140,7 +165,7 @@ def test_each_package_has_its_doors() -> None:
 def test_the_story_fits_a_screen() -> None:
     """`deploy` and `_install` tell a deployment in at most 60 lines together, docstrings aside."""
     lines = 0
-    for node in modules()["deployment"].body:
+    for node in modules()["story.deployment"].body:
         if isinstance(node, ast.AsyncFunctionDef) and node.name in ("deploy", "_install"):
             first = node.body[1]  # after the docstring
             lines += (node.end_lineno or 0) - first.lineno + 1 + 1

@@ -14,11 +14,11 @@ from typing import Any
 
 from attrs import evolve
 
-from hawkbit_rauc.assembly import adapters
-from hawkbit_rauc.clock import BootClock
-from hawkbit_rauc.config import load
-from hawkbit_rauc.daemon import Daemon
-from hawkbit_rauc.journal import state_folder
+from hawkbit_rauc.app.assembly import adapters
+from hawkbit_rauc.board.clock import BootClock
+from hawkbit_rauc.board.state_folder import state_folder
+from hawkbit_rauc.config.config import load
+from hawkbit_rauc.story.daemon import Daemon
 
 
 class Hurried(BootClock):

@@ -14,8 +14,9 @@ import pytest
 from attrs import evolve
 from rig.nginx import tls_keys
 
-from hawkbit_rauc.ddi import Hawkbit, connect
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError, PassingError, ServerError
+from hawkbit_rauc.hawkbit.connection import connect
+from hawkbit_rauc.hawkbit.ddi import Hawkbit
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Identity, Offer, Poll, Told
 from hawkbit_testing import Hawkbit as Double
 from hawkbit_testing import Limits, Target, Window, faults

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc.details import LONGEST_PLAIN, LONGEST_TEXT, MOST_BYTES, MOST_TEXTS, fit, plain
+from hawkbit_rauc.hawkbit.messages import LONGEST_PLAIN, LONGEST_TEXT, MOST_BYTES, MOST_TEXTS, fit, plain
 from hawkbit_testing.bodies import MARKUP
 
 words = st.text(st.characters(codec=None), max_size=1500)

@@ -12,8 +12,8 @@ from hawkbit_ddi.interval import LONGEST, SHORTEST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc.ddi import Hawkbit
 from hawkbit_rauc.errors import OfferGoneError, ServerError
+from hawkbit_rauc.hawkbit.ddi import Hawkbit
 from hawkbit_rauc.model import Identity, Offer
 
 UNUSED = ssl.create_default_context()  # made once: it takes longer than all the rest

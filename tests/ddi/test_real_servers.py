@@ -9,8 +9,8 @@ from rig.goosebit import Goosebit
 from rig.hawkbit import Hawkbit
 from rig.rauc import Board
 
-from hawkbit_rauc.ddi import connect
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError
+from hawkbit_rauc.hawkbit.connection import connect
 from hawkbit_rauc.model import Execution, Feedback, Finished, Told
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hawkbit_rauc.trouble import place, sentence
+from hawkbit_rauc.net.failures import place, sentence
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 

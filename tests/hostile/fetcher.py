@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 
-from hawkbit_rauc import download
+from hawkbit_rauc.bundle import download
 from hawkbit_rauc.errors import MismatchError, PassingError
 from hawkbit_rauc.model import Artifact
-from hawkbit_rauc.obtain import MAX_MISMATCHES
+from hawkbit_rauc.story.obtain import MAX_MISMATCHES
 
 
 def main(url: str, size: str, sha256: str, location: str, boot_id: str) -> int:

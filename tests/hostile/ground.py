@@ -18,13 +18,14 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from hawkbit_rauc import ddi, logs
-from hawkbit_rauc.daemon import Daemon
-from hawkbit_rauc.download import Downloads
-from hawkbit_rauc.hooks import Hooks
-from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.board import logs
+from hawkbit_rauc.board.hooks import Hooks
+from hawkbit_rauc.board.journal import Journal
+from hawkbit_rauc.bundle.download import Downloads
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import BundleFacts, Slot, System
-from hawkbit_rauc.work import Policy, World
+from hawkbit_rauc.story.daemon import Daemon
+from hawkbit_rauc.story.work import Policy, World
 from hawkbit_testing import Answer, Hawkbit, Request
 from hawkbit_testing.wire import Web
 
@@ -196,7 +197,7 @@ class Ground:
     async def _live(self, act: Callable[[Daemon], Any]) -> Any:
         broken: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
-        server = ddi.connect(
+        server = connection.connect(
             self.hawkbit.url,
             self.controller,
             target_token=self.token,

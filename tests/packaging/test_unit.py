@@ -8,7 +8,7 @@ from container import UNIT
 from rig.cache import REPOSITORY
 from rig.process import run
 
-from hawkbit_rauc.config import load
+from hawkbit_rauc.config.config import load
 
 PACKAGING = REPOSITORY / "packaging"
 
@@ -18,7 +18,7 @@ def test_wheel_holds_the_packages_and_the_command(package: Path) -> None:
     with zipfile.ZipFile(package) as wheel:
         names = wheel.namelist()
         (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
-        assert b"hawkbit-rauc = hawkbit_rauc.cli:main" in wheel.read(entry_points)
+        assert b"hawkbit-rauc = hawkbit_rauc.app.cli:main" in wheel.read(entry_points)
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {
         "hawkbit_ddi",

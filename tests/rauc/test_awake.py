@@ -13,8 +13,8 @@ from rig.process import wait_until
 from rig.rauc import Board as RigBoard
 from using import on_bus
 
-from hawkbit_rauc import board as machine
-from hawkbit_rauc.board import Board
+from hawkbit_rauc.board import machine
+from hawkbit_rauc.board.machine import Board
 
 #: Shows what it was asked for and which process it is, and runs the command as the real one does.
 _STAND_IN = """\

@@ -11,8 +11,8 @@ from attrs import define, evolve, field
 from rig.bus import Bus as RigBus
 from using import on_bus
 
-from hawkbit_rauc.control import CLIENT, INTERFACE, PATH, PROPERTIES, Control, Remote
-from hawkbit_rauc.dbus import Bus, RefusedError
+from hawkbit_rauc.app.control import CLIENT, INTERFACE, PATH, PROPERTIES, Control, Remote
+from hawkbit_rauc.board.dbus import Bus, RefusedError
 from hawkbit_rauc.errors import NothingWaitsError, RaucError, ServerError
 from hawkbit_rauc.model import Status
 

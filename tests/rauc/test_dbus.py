@@ -10,7 +10,7 @@ from rig.bus import Bus as RigBus
 from stand_in import StandIn
 from using import on_bus
 
-from hawkbit_rauc.dbus import Bus, Peer, RefusedError
+from hawkbit_rauc.board.dbus import Bus, Peer, RefusedError
 from hawkbit_rauc.errors import RaucError
 
 ECHO = Peer("the echo", "echo.service", "org.example.Echo", "/echo", "org.example.Echo")

@@ -14,7 +14,7 @@ from rig.rauc import INSTALLER, Board
 from using import IMPATIENT, quiet, with_rauc
 
 from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
-from hawkbit_rauc.rauc import Rauc
+from hawkbit_rauc.rauc.installer import Rauc
 
 NewBoard = Callable[..., Board]
 both = pytest.mark.parametrize("version", ["1.8", "1.13"])

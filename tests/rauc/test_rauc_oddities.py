@@ -10,9 +10,9 @@ from rig.bus import Bus
 from stand_in import Answer, StandIn
 from using import IMPATIENT, on_bus, quiet, with_rauc
 
-from hawkbit_rauc.dbus import Bus as OurBus
+from hawkbit_rauc.board.dbus import Bus as OurBus
 from hawkbit_rauc.errors import InstallationError, RaucError
-from hawkbit_rauc.rauc import NAME, RAUC, Rauc
+from hawkbit_rauc.rauc.installer import NAME, RAUC, Rauc
 
 PROPERTIES: dict[str, tuple[str, Any]] = {
     "Operation": ("s", "idle"),

@@ -10,7 +10,7 @@ from rig.rauc import Board as RigBoard
 from stand_in import Answer, StandIn
 from using import on_bus
 
-from hawkbit_rauc.board import Board, unit_witness
+from hawkbit_rauc.board.machine import Board, unit_witness
 from hawkbit_rauc.errors import PassingError, RaucError
 
 #: A systemctl that must not be run.

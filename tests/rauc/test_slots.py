@@ -13,7 +13,7 @@ from using import with_rauc
 
 from hawkbit_rauc.errors import RaucError
 from hawkbit_rauc.model import BundleFacts, Slot
-from hawkbit_rauc.rauc import Rauc
+from hawkbit_rauc.rauc.installer import Rauc
 
 NewBoard = Callable[..., Board]
 both = pytest.mark.parametrize("version", ["1.8", "1.13"])

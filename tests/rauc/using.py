@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import rig.bus
 
-from hawkbit_rauc.dbus import Bus
-from hawkbit_rauc.rauc import Pulse, Rauc
+from hawkbit_rauc.board.dbus import Bus
+from hawkbit_rauc.rauc.installation import Pulse
+from hawkbit_rauc.rauc.installer import Rauc
 
 T = TypeVar("T")
 

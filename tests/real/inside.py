@@ -10,18 +10,19 @@ from rig.bundles import Bundle
 from rig.rauc import Board
 
 import hawkbit_testing
-from hawkbit_rauc import board as machine
-from hawkbit_rauc import ddi
-from hawkbit_rauc.clock import BootClock
-from hawkbit_rauc.dbus import Bus
-from hawkbit_rauc.deployment import deploy
-from hawkbit_rauc.download import Downloads
-from hawkbit_rauc.hooks import Hooks
-from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.board import machine
+from hawkbit_rauc.board.clock import BootClock
+from hawkbit_rauc.board.dbus import Bus
+from hawkbit_rauc.board.hooks import Hooks
+from hawkbit_rauc.board.journal import Journal
+from hawkbit_rauc.bundle.download import Downloads
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Record
-from hawkbit_rauc.rauc import Pulse, Rauc
-from hawkbit_rauc.rules import Verdict
-from hawkbit_rauc.work import Policy, Work, World
+from hawkbit_rauc.rauc.installation import Pulse
+from hawkbit_rauc.rauc.installer import Rauc
+from hawkbit_rauc.rules.verdicts import Verdict
+from hawkbit_rauc.story.deployment import deploy
+from hawkbit_rauc.story.work import Policy, Work, World
 
 T = TypeVar("T")
 
@@ -77,7 +78,7 @@ class Inside:
 
         async def main() -> T:
             bus = Bus(self.board.bus.address)
-            server = ddi.connect(
+            server = connection.connect(
                 self.hawkbit.url,
                 self.target.id,
                 target_token=self.target.token,

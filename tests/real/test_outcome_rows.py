@@ -14,10 +14,10 @@ from rig.rauc import Board
 from rig.systemd import Systemd
 
 import hawkbit_testing
-from hawkbit_rauc import rules
 from hawkbit_rauc.errors import PassingError
-from hawkbit_rauc.rules import Decided, Reboot, Verdict, Wait
-from hawkbit_rauc.work import World
+from hawkbit_rauc.rules.memory import begin, recall
+from hawkbit_rauc.rules.verdicts import Decided, Reboot, Verdict, Wait
+from hawkbit_rauc.story.work import World
 
 NewBoard = Callable[..., Board]
 pytestmark = [
@@ -285,8 +285,8 @@ def test_row17_what_waited_for_its_boot_before_supersedes_nothing(rows: Rows) ->
         poll = await world.server.poll()
         assert poll.deployment is not None
         deployment, system = await world.server.deployment(poll.deployment), await world.installer.system()
-        record = rules.recall(None, None, deployment, system, world.server.identity)
-        world.journal.write(rules.begin(record, system, world.board.boot_id, world.server.identity))
+        record = recall(None, None, deployment, system, world.server.identity)
+        world.journal.write(begin(record, system, world.board.boot_id, world.server.identity))
 
     rows.run(note)
     assert rows.boot() == "B"

@@ -10,8 +10,8 @@ from rig.rauc import INSTALLER, Board
 
 import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
-from hawkbit_rauc.rauc import Pulse
-from hawkbit_rauc.rules import Decided, Reboot
+from hawkbit_rauc.rauc.installation import Pulse
+from hawkbit_rauc.rules.verdicts import Decided, Reboot
 
 #: A RAUC that is silent for half a second hangs, in tests; in earnest it is given two minutes.
 IMPATIENT = Pulse(every=0.1, timeout=0.2, misses=2)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from attrs import define, evolve, field
 from universe import Life, Universe, VirtualLoop
 
-from hawkbit_rauc.commit import Commit
-from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.errors import HawkbitRaucError
 from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told
-from hawkbit_rauc.running import Running
-from hawkbit_rauc.work import Policy, World
+from hawkbit_rauc.story.boot import Commit
+from hawkbit_rauc.story.daemon import Daemon
+from hawkbit_rauc.story.installed import Running
+from hawkbit_rauc.story.work import Policy, World
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 

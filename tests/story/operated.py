@@ -17,7 +17,6 @@ from typing import ClassVar
 from attrs import define, evolve, field
 from universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoop, _drain
 
-from hawkbit_rauc.daemon import Daemon
 from hawkbit_rauc.errors import (
     DownloadError,
     HawkbitRaucError,
@@ -38,7 +37,8 @@ from hawkbit_rauc.model import (
     Told,
     transaction_id,
 )
-from hawkbit_rauc.work import World
+from hawkbit_rauc.story.daemon import Daemon
+from hawkbit_rauc.story.work import World
 from hawkbit_testing import Hawkbit, Window
 from hawkbit_testing.actions import Action, Report
 from hawkbit_testing.bodies import handling

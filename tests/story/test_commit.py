@@ -8,9 +8,9 @@ from attrs import evolve
 from days import DAY, HOUR, MINUTE, Days, days
 from universe import IDENTITY
 
+from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import RaucError, ServerError
-from hawkbit_rauc.journal import Journal
-from hawkbit_rauc.work import Policy
+from hawkbit_rauc.story.work import Policy
 
 
 def installed(life: Days) -> None:

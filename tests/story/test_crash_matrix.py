@@ -15,9 +15,9 @@ import pytest
 import table
 from universe import Cut, HawkBit, PowerCut, Rauc, Universe
 
-from hawkbit_rauc.bundles import ANY, Choice
 from hawkbit_rauc.model import Execution, Finished
-from hawkbit_rauc.work import Policy
+from hawkbit_rauc.rules.bundles import ANY, Choice
+from hawkbit_rauc.story.work import Policy
 
 pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
 

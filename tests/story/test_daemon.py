@@ -8,8 +8,7 @@ from attrs import evolve
 from days import DAY, HOUR, MINUTE, days
 from universe import IDENTITY, Rauc
 
-from hawkbit_rauc import daemon, rules
-from hawkbit_rauc.deployment import MAX_REBOOT_REQUESTS, REBOOT_GRACE
+from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
     CredentialsError,
     MismatchError,
@@ -19,9 +18,11 @@ from hawkbit_rauc.errors import (
     ServerError,
     StateError,
 )
-from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Execution, Finished, Outcome, Record, System
-from hawkbit_rauc.work import Policy
+from hawkbit_rauc.rules.pace import BUSY_FIRST, BUSY_PACE, LATER_PACE
+from hawkbit_rauc.story import daemon
+from hawkbit_rauc.story.deployment import MAX_REBOOT_REQUESTS, REBOOT_GRACE
+from hawkbit_rauc.story.work import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 
@@ -78,10 +79,10 @@ def test_polls_come_fast_while_there_is_work_and_slower_after_ten_minutes():
     with days() as life:
         life.troubles["fetch"] = ServerError("slow")
         life.live(HOUR)
-        early = gaps([poll for poll in life.polls if poll < rules.BUSY_FIRST])
-        late = gaps([poll for poll in life.polls if poll > rules.BUSY_FIRST + rules.LATER_PACE])
-        assert set(early) == {rules.BUSY_PACE}
-        assert set(late) == {rules.LATER_PACE}
+        early = gaps([poll for poll in life.polls if poll < BUSY_FIRST])
+        late = gaps([poll for poll in life.polls if poll > BUSY_FIRST + LATER_PACE])
+        assert set(early) == {BUSY_PACE}
+        assert set(late) == {LATER_PACE}
 
 
 def test_no_poll_comes_faster_than_the_server_asks_for():
@@ -206,7 +207,7 @@ def test_what_is_closed_while_nothing_moves_is_dropped():
         life.troubles["fetch"] = ServerError("slow")
         life.at(MINUTE, lambda: close(life))
         life.live(HOUR)
-        assert max(life.fetches) < MINUTE + rules.BUSY_PACE + 1
+        assert max(life.fetches) < MINUTE + BUSY_PACE + 1
 
 
 def test_an_action_that_the_server_closed_while_installing_is_dropped():

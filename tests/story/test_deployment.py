@@ -5,8 +5,7 @@ import pytest
 from days import DAY, HOUR, MINUTE, days
 from universe import IDENTITY
 
-from hawkbit_rauc.bundles import Choice
-from hawkbit_rauc.deployment import FEEDBACK_GRACE
+from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
@@ -18,9 +17,10 @@ from hawkbit_rauc.errors import (
     SpaceError,
     StateError,
 )
-from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import Finished, Slot
-from hawkbit_rauc.work import MAX_ENTRIES, Policy
+from hawkbit_rauc.rules.bundles import Choice
+from hawkbit_rauc.story.deployment import FEEDBACK_GRACE
+from hawkbit_rauc.story.work import MAX_ENTRIES, Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 

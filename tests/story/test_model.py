@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from operated import CLOSED, OPEN, PASSED, Course, Place
 from universe import Cut, PowerCut, Rauc
 
-from hawkbit_rauc.bundles import Choice
-from hawkbit_rauc.work import Policy
+from hawkbit_rauc.rules.bundles import Choice
+from hawkbit_rauc.story.work import Policy
 from hawkbit_testing.actions import Action
 
 LOG = logging.getLogger("hawkbit_rauc")

@@ -12,7 +12,7 @@ import pytest
 from rig.disk import private_mounts
 from rig.process import Process
 
-from hawkbit_rauc.journal import Journal
+from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.model import Identity, Record
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")

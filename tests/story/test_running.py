@@ -8,7 +8,7 @@ import pytest
 from days import DAY, HOUR, Days, days
 
 from hawkbit_rauc.errors import RaucError, ServerError
-from hawkbit_rauc.work import Policy
+from hawkbit_rauc.story.work import Policy
 
 
 def boot(life: Days) -> None:

@@ -20,8 +20,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from hawkbit_rauc.commit import Commit
-from hawkbit_rauc.daemon import Daemon
+from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
@@ -31,7 +30,6 @@ from hawkbit_rauc.errors import (
     RaucError,
     ServerError,
 )
-from hawkbit_rauc.journal import Journal
 from hawkbit_rauc.model import (
     Artifact,
     BundleFacts,
@@ -49,7 +47,9 @@ from hawkbit_rauc.model import (
     Told,
 )
 from hawkbit_rauc.ports import Source
-from hawkbit_rauc.work import Policy, World
+from hawkbit_rauc.story.boot import Commit
+from hawkbit_rauc.story.daemon import Daemon
+from hawkbit_rauc.story.work import Policy, World
 
 IDENTITY = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.attributes import command, facts, fit
+from hawkbit_rauc.board.attributes import command, facts
+from hawkbit_rauc.hawkbit.attributes import fit
 from hawkbit_rauc.model import Slot, System
 
 

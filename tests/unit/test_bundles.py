@@ -3,10 +3,10 @@
 
 import pytest
 
-from hawkbit_rauc import bundles
-from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.errors import DeploymentError
 from hawkbit_rauc.model import Artifact, Chunk, Deployment, Record
+from hawkbit_rauc.rules import bundles
+from hawkbit_rauc.rules.bundles import Choice
 
 ARTIFACT = Artifact("v2.raucb", 10, {"sha1": "ab"}, "https://hawkbit.test/v2.raucb")
 

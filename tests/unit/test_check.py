@@ -16,11 +16,11 @@ from rig.rauc import Board
 from rig.run import configuration
 
 import hawkbit_testing
-from hawkbit_rauc import check
-from hawkbit_rauc.config import load, parse
+from hawkbit_rauc.app import check
+from hawkbit_rauc.config.config import load, parse
 from hawkbit_rauc.errors import RaucError
 from hawkbit_rauc.model import Slot, System
-from hawkbit_rauc.rauc import Description
+from hawkbit_rauc.rauc.installer import Description
 
 A = Slot("rootfs.0", "A", "/dev/none-a", state="booted", boot_status="good", status="ok")
 B = Slot("rootfs.1", "B", "/dev/none-b")

@@ -16,7 +16,7 @@ import pytest
 from rig.run import configuration
 
 import hawkbit_testing
-from hawkbit_rauc import cli
+from hawkbit_rauc.app import cli
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hawkbit_rauc import clock
-from hawkbit_rauc.clock import BootClock
+from hawkbit_rauc.board import clock
+from hawkbit_rauc.board.clock import BootClock
 
 
 def descriptors() -> list[int]:

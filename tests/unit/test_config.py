@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rig.nginx import tls_keys
 from rig.process import run
 
-from hawkbit_rauc import config
-from hawkbit_rauc.config import Config, load, parse
+from hawkbit_rauc.config import config
+from hawkbit_rauc.config.config import Config, load, parse
+from hawkbit_rauc.config.settings import KEYS, SECTIONS
 from hawkbit_rauc.errors import ConfigError
-from hawkbit_rauc.settings import KEYS, SECTIONS
 
 DATA = Path(__file__).parent / "data"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"

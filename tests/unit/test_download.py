@@ -19,8 +19,9 @@ import httpx
 import pytest
 from rig.flaky_server import Fault, FlakyServer
 
-from hawkbit_rauc import download, hashing, part
-from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.bundle import download, hashing
+from hawkbit_rauc.bundle import part_file as part
+from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.errors import DownloadError, HawkbitRaucError, MismatchError, OfferGoneError, SpaceError
 from hawkbit_rauc.model import Artifact
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc import hashing
+from hawkbit_rauc.bundle import hashing
 
 
 def threads() -> set[threading.Thread]:

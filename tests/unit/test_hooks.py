@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from hawkbit_rauc.board.hooks import Hooks
 from hawkbit_rauc.errors import DeploymentError
-from hawkbit_rauc.hooks import Hooks
 from hawkbit_rauc.model import Status
 
 MOMENT = "before-download"

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hawkbit_rauc.board.journal import Journal
+from hawkbit_rauc.board.state_folder import lock
+from hawkbit_rauc.durable import write_durably
 from hawkbit_rauc.errors import LockedError, StateError
-from hawkbit_rauc.journal import Journal, lock, write_durably
 from hawkbit_rauc.model import Counts, Identity, Outcome, Record
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
@@ -263,7 +265,8 @@ MOUNTED = """
 import subprocess, sys
 from pathlib import Path
 from hawkbit_rauc.errors import StateError
-from hawkbit_rauc.journal import Journal, lock
+from hawkbit_rauc.board.journal import Journal
+from hawkbit_rauc.board.state_folder import lock
 from hawkbit_rauc.model import Identity, Record
 folder, options = Path(sys.argv[1]), sys.argv[2]
 journal = Journal(folder, Identity("o", "t", "c"))
@@ -323,7 +326,7 @@ def test_durably_means_file_then_name_then_folder(tmp_path):
     """The system calls come in the one order that survives a power cut."""
     program = f"""
 from pathlib import Path
-from hawkbit_rauc.journal import write_durably
+from hawkbit_rauc.durable import write_durably
 write_durably(Path({str(tmp_path)!r}) / "x", b"content")
 """
     trace = tmp_path / "trace"
@@ -354,7 +357,7 @@ def test_the_lock_keeps_a_second_instance_out_until_the_first_dies(tmp_path):
     """However the first one dies; the folder is made where it is missing."""
     folder = tmp_path / "state"
     program = (
-        "import sys; from pathlib import Path; from hawkbit_rauc.journal import lock;"
+        "import sys; from pathlib import Path; from hawkbit_rauc.board.state_folder import lock;"
         "lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hawkbit_rauc import keyfile
+from hawkbit_rauc.config import keyfile
 
 _glib = ctypes.CDLL("libglib-2.0.so.0")
 _glib.g_key_file_new.restype = ctypes.c_void_p

@@ -5,8 +5,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc import notes
 from hawkbit_rauc.model import Counts, Record
+from hawkbit_rauc.rules import notes
 
 BOOT = "b5b1b2a2-0c5f-4f0c-9b1a-0123456789ab"
 numbers = st.integers(0, 999_999)

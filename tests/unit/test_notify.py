@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hawkbit_rauc import notify
+from hawkbit_rauc.board import systemd
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -27,26 +27,26 @@ def heard(
 
 def test_words_are_those_of_sd_notify(heard: Callable[[], str]) -> None:
     """Each thing that is told has the form that systemd reads, one datagram each."""
-    notify.ready("polling")
+    systemd.ready("polling")
     assert heard() == "READY=1\nSTATUS=polling"
-    notify.ready()
+    systemd.ready()
     assert heard() == "READY=1"
-    notify.stopping("told to")
+    systemd.stopping("told to")
     assert heard() == "STOPPING=1\nSTATUS=told to"
-    notify.alive()
+    systemd.alive()
     assert heard() == "WATCHDOG=1"
 
 
 def test_status_can_smuggle_nothing(heard: Callable[[], str]) -> None:
     """A line feed in a status does not become an assignment."""
-    notify.status("a\nMAINPID=1")
+    systemd.status("a\nMAINPID=1")
     assert heard() == "STATUS=a MAINPID=1"
 
 
 def test_reloading_tells_the_time(heard: Callable[[], str]) -> None:
     """Type=notify-reload wants CLOCK_MONOTONIC in microseconds with RELOADING=1."""
     before = time.monotonic_ns() // 1000
-    notify.reloading()
+    systemd.reloading()
     first, second = heard().split("\n")
     assert first == "RELOADING=1"
     assert before <= int(second.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
@@ -56,7 +56,7 @@ def test_reloading_tells_the_time(heard: Callable[[], str]) -> None:
 def test_absent_systemd_is_nothing_to_worry_about(address: str | None) -> None:
     """Without a socket that can be used, nothing is sent and nothing fails."""
     environment = {} if address is None else {"NOTIFY_SOCKET": address}
-    assert not notify.notify("READY=1", environment=environment)
+    assert not systemd.notify("READY=1", environment=environment)
 
 
 def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
-        sent = [notify.notify("WATCHDOG=1", environment=environment) for _ in range(5000)]
+        sent = [systemd.notify("WATCHDOG=1", environment=environment) for _ in range(5000)]
     assert sent[0]
     assert not sent[-1]
 
@@ -84,4 +84,4 @@ def test_watchdog_is_fed_twice_as_often_as_it_bites(
     environment: dict[str, str], seconds: float | None
 ) -> None:
     """Half of the watchdog's time, where it is meant for this process."""
-    assert notify.watchdog_interval(environment) == seconds
+    assert systemd.watchdog_interval(environment) == seconds

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc import ranges
-from hawkbit_rauc.ranges import Complete, Gone, Refused, StartOver, Take
+from hawkbit_rauc.bundle import ranges
+from hawkbit_rauc.bundle.ranges import Complete, Gone, Refused, StartOver, Take
 
 OPEN = {"content-type": "application/octet-stream"}
 

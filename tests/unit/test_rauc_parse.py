@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.dbus import plain, sentence
+from hawkbit_rauc.board.dbus import plain, sentence
 from hawkbit_rauc.model import BundleFacts, Slot
-from hawkbit_rauc.rauc import read_boot_loader, read_facts, read_slots, read_version
+from hawkbit_rauc.rauc.answers import read_boot_loader, read_facts, read_slots, read_version
 
 SLOT_OF_1_13: dict[str, tuple[str, Any]] = {
     "class": ("s", "rootfs"),

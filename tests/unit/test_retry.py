@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc import errors, retry
+from hawkbit_rauc import errors
 from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.story import retry
 
 
 def lived(*results, cap=300.0, put_off=None):

@@ -6,8 +6,6 @@ from attrs import define, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hawkbit_rauc import bundles, notes, rules
-from hawkbit_rauc.bundles import Choice
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -20,7 +18,21 @@ from hawkbit_rauc.model import (
     System,
     transaction_id,
 )
-from hawkbit_rauc.rules import Decided, Install, Reboot, Wait
+from hawkbit_rauc.rules import bundles, memory, notes
+from hawkbit_rauc.rules.bundles import Choice, held_back, instead_of_installing
+from hawkbit_rauc.rules.memory import overtaken
+from hawkbit_rauc.rules.outcome import (
+    MAX_ATTEMPTS,
+    committed,
+    ever_installed,
+    installed_by,
+    installed_image,
+    judge,
+    reversible,
+    runs_bundle,
+)
+from hawkbit_rauc.rules.pace import BUSY_PACE, pace
+from hawkbit_rauc.rules.verdicts import CONSENT, Decided, Downloaded, Install, Reboot, Verdict, Wait
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 OLD, NEW = "boot-1", "boot-2"
@@ -121,7 +133,7 @@ class Board:
         return System(tuple(shown), primary, "board", self.loader, self.witnessed)
 
     def begin(self, record: Record | None = None) -> Record:
-        return rules.begin(record or Record("7", artifact="ab"), self.system, OLD, ME)
+        return memory.begin(record or Record("7", artifact="ab"), self.system, OLD, ME)
 
 
 KINDS = [
@@ -135,37 +147,37 @@ KINDS = [
 ]
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_counting_kind = pytest.mark.parametrize("kind", [kind for kind in KINDS if "noop" not in kind.id])
-each_memory = pytest.mark.parametrize("memory", ["journal", "note", "lost"])
+each_memory = pytest.mark.parametrize("left", ["journal", "note", "lost"])
 
 
-def remembered(record: Record, memory: str, system: System) -> Record:
+def remembered(record: Record, left: str, system: System) -> Record:
     """The record as it is known after the journal was kept, or lost with or without the note."""
-    journal = record if memory == "journal" else None
+    journal = record if left == "journal" else None
     noted = notes.read([notes.begun(record), *([notes.completed(record)] * record.completed)])
-    return rules.recall(journal, noted if memory == "note" else None, DEPLOYMENT, system, ME)
+    return memory.recall(journal, noted if left == "note" else None, DEPLOYMENT, system, ME)
 
 
-def known(kind: dict, memory: str) -> bool:
+def known(kind: dict, left: str) -> bool:
     """Whether anything can be known: RAUC 1.8 has no transactions."""
-    return memory != "lost" or kind["version"] != "1.8"
+    return left != "lost" or kind["version"] != "1.8"
 
 
-def judged(record: Record, board: Board, boot_id: str = NEW) -> rules.Verdict:
-    return rules.judge(record, board.system, boot_id)
+def judged(record: Record, board: Board, boot_id: str = NEW) -> Verdict:
+    return judge(record, board.system, boot_id)
 
 
-def sentence(verdict: rules.Verdict) -> str:
+def sentence(verdict: Verdict) -> str:
     """What a verdict says."""
     return "; ".join(verdict.outcome.details) if isinstance(verdict, Decided) else verdict.why
 
 
-def failed(verdict: rules.Verdict) -> str:
+def failed(verdict: Verdict) -> str:
     assert isinstance(verdict, Decided)
     assert not verdict.outcome.success
     return sentence(verdict)
 
 
-def succeeded(verdict: rules.Verdict) -> str:
+def succeeded(verdict: Verdict) -> str:
     assert isinstance(verdict, Decided), verdict
     assert verdict.outcome.success, verdict
     return sentence(verdict)
@@ -188,12 +200,12 @@ def test_row_1_an_unknown_booted_slot_decides_nothing(booted):
 @each_kind
 @pytest.mark.parametrize("completed", [False, True])
 @pytest.mark.parametrize("boot_id", [OLD, NEW])
-def test_row_2_the_committed_new_system_is_a_success(kind, memory, completed, boot_id):
+def test_row_2_the_committed_new_system_is_a_success(kind, left, completed, boot_id):
     board = Board(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record).boot("B", good=True)
-    record = remembered(record, memory, board.system)
-    if known(kind, memory):
+    record = remembered(record, left, board.system)
+    if known(kind, left):
         assert "slot rootfs.1" in succeeded(judged(record, board, boot_id))
     else:
         assert isinstance(judged(record, board, boot_id), Install)
@@ -223,12 +235,12 @@ def test_row_2_a_skipped_part_of_the_group_does_not_matter():
 
 @each_memory
 @each_counting_kind
-def test_row_3_the_new_system_waits_for_its_commit(kind, memory):
+def test_row_3_the_new_system_waits_for_its_commit(kind, left):
     board = Board(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record).boot("B", good=False)
-    record = remembered(record, memory, board.system)
-    if known(kind, memory):
+    record = remembered(record, left, board.system)
+    if known(kind, left):
         verdict = judged(record, board)
         assert isinstance(verdict, Wait)
         assert verdict.trial
@@ -258,7 +270,7 @@ def test_row_4_the_same_image_by_somebody_else_counts_on_an_old_rauc():
     board = Board("1.8")
     record = board.begin()
     board.install(record)
-    record = evolve(record, completed=True, image_sha256=rules.installed_image(record, board.system))
+    record = evolve(record, completed=True, image_sha256=installed_image(record, board.system))
     board.install(record).boot("B", good=True)
     assert "the same bundle" in succeeded(judged(record, board))
 
@@ -291,19 +303,19 @@ def test_row_17_what_waited_for_its_boot_before_the_attempt_supersedes_nothing(v
 @each_memory
 @each_kind
 @pytest.mark.parametrize("completed", [False, True])
-def test_row_5_installed_in_this_boot_the_reboot_is_pending(kind, memory, completed):
+def test_row_5_installed_in_this_boot_the_reboot_is_pending(kind, left, completed):
     board = Board(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record)
-    record = remembered(record, memory, board.system)
-    if known(kind, memory):
+    record = remembered(record, left, board.system)
+    if known(kind, left):
         assert judged(record, board, OLD) == Reboot("installed, reboot pending")
 
 
 @each_memory
 @each_kind
 @pytest.mark.parametrize("boot_id", [OLD, NEW])
-def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, memory, boot_id):
+def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, left, boot_id):
     for happened in ("nothing", "begun", "written"):
         board = Board(**kind)
         record = board.begin()
@@ -311,19 +323,19 @@ def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, memory, boot_id):
             board.change("B", boot_status="bad", status="pending")
         if happened == "written":
             board.write(record)
-        record = remembered(record, memory, board.system)
+        record = remembered(record, left, board.system)
         assert isinstance(judged(record, board, boot_id), Install), happened
 
 
 @each_memory
 @each_kind
-def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, memory):
+def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, left):
     board = Board(**kind)
     record = evolve(board.begin(), completed=True)
     board.write(record)
-    record = remembered(record, memory, board.system)
+    record = remembered(record, left, board.system)
     verdict = judged(record, board)
-    if memory == "lost":  # nobody knows that RAUC completed it
+    if left == "lost":  # nobody knows that RAUC completed it
         assert isinstance(verdict, Install)
     else:
         assert isinstance(verdict, Wait)
@@ -333,12 +345,12 @@ def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, memory
 
 @each_memory
 @each_kind
-def test_row_5_a_boot_loader_that_came_with_the_system_changes_nothing(kind, memory):
+def test_row_5_a_boot_loader_that_came_with_the_system_changes_nothing(kind, left):
     board = Board(**kind, firmware=True)
     record = board.begin()
     board.write(record, "firmware").change("firmware", boot_status=None).install(record)
-    record = remembered(record, memory, board.system)
-    if known(kind, memory):
+    record = remembered(record, left, board.system)
+    if known(kind, left):
         assert judged(record, board, OLD) == Reboot("installed, reboot pending")
 
 
@@ -350,7 +362,7 @@ def test_row_16_what_no_boot_depends_on_is_a_success_once_it_is_installed(kind):
     assert isinstance(judged(record, board, OLD), Install)
     record = evolve(record, completed=True)
     assert "installed into firmware.0" in succeeded(judged(record, board, OLD))
-    assert rules.reversible(record, board.system) is None
+    assert reversible(record, board.system) is None
 
 
 @each_kind
@@ -381,12 +393,12 @@ def test_row_8_an_old_slot_that_was_activated_by_hand_is_a_failure(kind):
 @each_memory
 @each_counting_kind
 @pytest.mark.parametrize("completed", [False, True])
-def test_row_9_a_fallback_is_a_failure_with_the_states_of_both_slots(kind, memory, completed):
+def test_row_9_a_fallback_is_a_failure_with_the_states_of_both_slots(kind, left, completed):
     board = Board(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record).boot("A", good=True, bad="B")
-    record = remembered(record, memory, board.system)
-    if known(kind, memory):
+    record = remembered(record, left, board.system)
+    if known(kind, left):
         told = failed(judged(record, board))
         assert "fell back to slot rootfs.0" in told
         assert "slot rootfs.0: booted, good, primary" in told
@@ -401,12 +413,12 @@ def test_row_9_without_a_boot_loader_that_counts_a_changed_primary_is_a_fallback
 
 
 @pytest.mark.parametrize("loader", ["grub", "uboot", "noop"])
-@pytest.mark.parametrize("memory", ["journal", "note"])
-def test_row_10_without_stored_status_the_booted_slot_decides(loader, memory):
+@pytest.mark.parametrize("left", ["journal", "note"])
+def test_row_10_without_stored_status_the_booted_slot_decides(loader, left):
     board = Board(loader=loader, stores=False)
     record = evolve(board.begin(), completed=True)
     board.install(record)
-    record = remembered(record, memory, board.system)
+    record = remembered(record, left, board.system)
     assert isinstance(judged(record, board, OLD), Reboot)
     assert isinstance(judged(record, board, NEW), Reboot)
     board.boot("B", good=True)
@@ -432,7 +444,7 @@ def test_row_11_the_transaction_is_computed_again(attempt):
     board = Board()
     record = evolve(board.begin(Record("7", artifact="ab", attempt=attempt - 1)))
     board.install(record).boot("B", good=True)
-    found = rules.recall(None, None, DEPLOYMENT, board.system, ME)
+    found = memory.recall(None, None, DEPLOYMENT, board.system, ME)
     assert (found.attempt, found.transaction) == (attempt, record.transaction)
     succeeded(judged(found, board))
 
@@ -442,8 +454,8 @@ def test_row_11_the_transaction_is_computed_again(attempt):
 )
 def test_row_11_another_boards_transaction_is_not_ours(other):
     board = Board()
-    board.install(rules.begin(Record("7", artifact="ab"), board.system, OLD, other))
-    assert rules.recall(None, None, DEPLOYMENT, board.system, ME).attempt == 0
+    board.install(memory.begin(Record("7", artifact="ab"), board.system, OLD, other))
+    assert memory.recall(None, None, DEPLOYMENT, board.system, ME).attempt == 0
 
 
 def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
@@ -467,12 +479,12 @@ def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
 )
 def test_row_13_nothing_known_the_booted_bundle_may_be_this_one(bundle_hash, good, runs):
     board = Board().boot("A", good=good)
-    assert rules.recall(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
-    assert rules.runs_bundle(board.system, bundle_hash) is runs
+    assert memory.recall(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
+    assert runs_bundle(board.system, bundle_hash) is runs
 
 
 def test_row_13_old_raucs_know_no_bundle():
-    assert not rules.runs_bundle(Board("1.8").system, "manifest-v1")
+    assert not runs_bundle(Board("1.8").system, "manifest-v1")
 
 
 @each_kind
@@ -489,7 +501,7 @@ def test_row_14_there_is_no_fourth_attempt(kind, series):
 @pytest.mark.parametrize(("completed", "success"), [(True, True), (False, None)])
 def test_without_slots_the_installation_is_the_success(completed, success):
     record = evolve(Board().begin(), completed=completed)
-    verdict = rules.judge(record, System(), NEW)
+    verdict = judge(record, System(), NEW)
     assert isinstance(verdict, Decided if success else Install)
 
 
@@ -555,26 +567,26 @@ records = st.builds(
 @given(records, systems)
 def test_no_state_is_too_strange_for_a_verdict(record, system):
     """Judging never raises; success means a committed slot that is not the old one; attempts are limited."""
-    verdict = rules.judge(record, system, NEW)
+    verdict = judge(record, system, NEW)
     assert isinstance(verdict, Decided | Install) or verdict.why
-    written = [system.group(slot) for slot in rules.installed_by(record, system)]
+    written = [system.group(slot) for slot in installed_by(record, system)]
     beside = record.completed and written and not any(slot.bootname for slot in written)
     if isinstance(verdict, Decided) and verdict.outcome.success and system.slots and not beside:
-        assert rules.committed(system)
+        assert committed(system)
         assert record.booted is None or system.key(system.booted) != record.booted
     if isinstance(verdict, Install):
-        assert record.attempt - record.series < rules.MAX_ATTEMPTS
+        assert record.attempt - record.series < MAX_ATTEMPTS
         assert not (record.completed and record.attempt > record.series)
-    target = rules.reversible(record, system)
+    target = reversible(record, system)
     assert target is None or target.name != system.booted.name
-    rules.ever_installed(system)
-    rules.installed_image(record, system)
+    ever_installed(system)
+    installed_image(record, system)
 
 
 @given(records, systems)
 def test_what_is_begun_can_be_remembered(record, system):
     """Beginning counts one attempt more and notes every slot."""
-    begun = rules.begin(record, system, NEW, ME)
+    begun = memory.begin(record, system, NEW, ME)
     assert begun.attempt == record.attempt + 1
     assert set(begun.before) == {system.key(slot) for slot in system.slots}
     assert (begun.completed, begun.reboots, begun.boot_id) == (False, 0, NEW)
@@ -591,18 +603,16 @@ def test_what_is_begun_can_be_remembered(record, system):
         ("attempt", None, None),
         ("a new word", "unavailable", None),
         ("forced", "available", None),
-        ("skip", None, rules.Downloaded()),
-        ("skip", "available", rules.Downloaded()),
+        ("skip", None, Downloaded()),
+        ("skip", "available", Downloaded()),
         ("skip", "unavailable", Wait("downloaded and verified; waiting for the maintenance window")),
     ],
 )
 def test_only_skip_holds_an_installation_back(update, window, instead):
     """Beside a window it is to be waited for; without one nothing is to be installed at all."""
     deployment = evolve(DEPLOYMENT, update=update, window=window)
-    assert rules.instead_of_installing(deployment) == instead
-    assert rules.held_back(deployment, Record("1"), ask=True) == (
-        rules.CONSENT if update == "attempt" else None
-    )
+    assert instead_of_installing(deployment) == instead
+    assert held_back(deployment, Record("1"), ask=True) == (CONSENT if update == "attempt" else None)
 
 
 @pytest.mark.parametrize(("download", "update"), [("attempt", "attempt"), ("attempt", "skip")])
@@ -610,12 +620,12 @@ def test_only_skip_holds_an_installation_back(update, window, instead):
 @pytest.mark.parametrize("ask", [False, True])
 def test_what_is_not_forced_waits_for_consent_where_asked_for(download, update, consented, ask):
     deployment = evolve(DEPLOYMENT, download=download, update=update)
-    held = rules.held_back(deployment, Record("1", consented=consented), ask=ask)
-    assert held == (rules.CONSENT if ask and not consented else None)
+    held = held_back(deployment, Record("1", consented=consented), ask=ask)
+    assert held == (CONSENT if ask and not consented else None)
 
 
 def test_skipped_download_is_waited_with():
-    held = rules.held_back(evolve(DEPLOYMENT, download="skip"), Record("1"), ask=False)
+    held = held_back(evolve(DEPLOYMENT, download="skip"), Record("1"), ask=False)
     assert held == Wait("the server asks for no download")
 
 
@@ -623,7 +633,7 @@ def test_skipped_download_is_waited_with():
 
 
 def recall(journal: Record | None, noted: Record | None = None) -> Record:
-    return rules.recall(journal, noted, DEPLOYMENT, Board().system, ME)
+    return memory.recall(journal, noted, DEPLOYMENT, Board().system, ME)
 
 
 def test_an_open_journal_of_the_action_is_all_there_is_to_know():
@@ -675,13 +685,13 @@ def test_an_action_offered_again_with_another_bundle_is_a_new_wish():
 )
 def test_committed(loader, status, witnessed, expected):
     board = Board(loader=loader, witnessed=witnessed).change("A", boot_status=status)
-    assert rules.committed(board.system) is expected
+    assert committed(board.system) is expected
 
 
 def test_nothing_booted_is_not_committed():
     board = Board()
     board.booted = "nothing"
-    assert not rules.committed(board.system)
+    assert not committed(board.system)
 
 
 @each_kind
@@ -689,7 +699,7 @@ def test_an_installation_into_the_other_group_can_be_taken_back(kind):
     board = Board(**kind)
     record = board.begin()
     board.install(record)
-    assert rules.reversible(record, board.system).name == "rootfs.1"
+    assert reversible(record, board.system).name == "rootfs.1"
 
 
 @each_kind
@@ -699,7 +709,7 @@ def test_what_was_half_taken_back_can_be_taken_back_still(kind):
     record = evolve(board.begin(), completed=True)
     board.install(record)
     board.change("A", activated_count=board.slots["A"].activated_count + 1)
-    assert rules.reversible(record, board.system).name == "rootfs.1"
+    assert reversible(record, board.system).name == "rootfs.1"
 
 
 @each_kind
@@ -707,7 +717,7 @@ def test_an_installation_that_wrote_more_than_the_other_group_can_not(kind):
     board = Board(**kind)
     record = board.begin()
     board.install(record).write(record, "A")
-    assert rules.reversible(record, board.system) is None
+    assert reversible(record, board.system) is None
 
 
 def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
@@ -716,16 +726,16 @@ def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
     board.install(record)
     data = Slot("data.0", transaction=record.transaction, status="ok")
     system = evolve(board.system, slots=(*board.system.slots, data))
-    assert rules.reversible(record, system) is None
+    assert reversible(record, system) is None
 
 
 def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothing_is_stored():
     board = Board()
-    assert rules.reversible(board.begin(), board.system) is None
+    assert reversible(board.begin(), board.system) is None
     board = Board(stores=False)
-    assert rules.reversible(board.begin(), board.system).name == "rootfs.1"
+    assert reversible(board.begin(), board.system).name == "rootfs.1"
     third = Slot("rootfs.2", bootname="C")
-    assert rules.reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))) is None
+    assert reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))) is None
 
 
 @pytest.mark.parametrize(
@@ -739,7 +749,7 @@ def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothin
     ],
 )
 def test_whether_anything_was_ever_installed(change, maybe):
-    assert rules.ever_installed(Board(**{"stores": False, **change}).system) is maybe
+    assert ever_installed(Board(**{"stores": False, **change}).system) is maybe
 
 
 def test_parents_that_go_in_circles_end():
@@ -757,8 +767,8 @@ def test_parents_that_go_in_circles_end():
     [
         (None, None, 300),
         (60.0, None, 60),
-        (60.0, 0.0, rules.BUSY_PACE),
-        (60.0, 599.0, rules.BUSY_PACE),
+        (60.0, 0.0, BUSY_PACE),
+        (60.0, 599.0, BUSY_PACE),
         (60.0, 600.0, 30),
         (3.0, 0.0, 3),
         (10.0, 9000.0, 10),
@@ -767,7 +777,7 @@ def test_parents_that_go_in_circles_end():
 )
 def test_pace(interval, working, seconds):
     """Fast while there is work, slower after ten minutes, never slower than the server asks for."""
-    assert rules.pace(interval, working) == seconds
+    assert pace(interval, working) == seconds
 
 
 # ---------------------------------------------------------------- several bundles of one action
@@ -780,7 +790,7 @@ SEVERAL = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT, BOOT)),))
 def recall_several(journal: Record | None = None, noted: Record | None = None, **slot: object) -> Record:
     """Find out what is known of the action with two bundles."""
     board = Board().change("B", **slot) if slot else Board()
-    return rules.recall(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
+    return memory.recall(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
 
 
 def test_an_action_with_several_bundles_begins_with_the_first():
@@ -816,5 +826,5 @@ def test_without_journal_and_note_the_transaction_says_which_bundle_it_was(attem
 
 def test_an_action_between_two_bundles_is_not_over_when_another_overtakes_it():
     between = Record("7", attempt=1, series=1, bundle=1)
-    assert rules.overtaken(between, Record("8")) == between
-    assert rules.overtaken(evolve(between, bundle=0), Record("8")) is None
+    assert overtaken(between, Record("8")) == between
+    assert overtaken(evolve(between, bundle=0), Record("8")) is None

@@ -15,8 +15,8 @@ from rig.flaky_server import Fault, FlakyServer
 from rig.nginx import tls_keys
 from rig.target import free_port
 
-from hawkbit_rauc import ddi
-from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.bundle.download import Downloads
+from hawkbit_rauc.bundle.stream import Streams
 from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
@@ -25,8 +25,8 @@ from hawkbit_rauc.errors import (
     OfferGoneError,
     RaucBusyError,
 )
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Artifact, RemoteBundle
-from hawkbit_rauc.stream import Streams
 
 DATA = random.Random(7).randbytes(100_000)
 TOKEN = "cb115a721af28f781b493fa467819ef5"
@@ -72,7 +72,7 @@ class Place:
 
     def fetch(self, url: str, **changes: object) -> RemoteBundle | Path:
         """Have one bundle fetched by the URL."""
-        server = ddi.connect(
+        server = connection.connect(
             origin(self.own.url),
             "board",
             target_token=None if self.certificate else TOKEN,

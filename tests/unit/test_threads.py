@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from hawkbit_rauc.threads import in_thread
+from hawkbit_rauc.net.threads import in_thread
 
 
 def test_the_result_comes_back():
@@ -89,7 +89,7 @@ def test_a_hanging_thread_does_not_hold_up_the_exit():
     """A program whose thread hangs for ever ends at once."""
     program = """
 import asyncio, threading
-from hawkbit_rauc.threads import in_thread
+from hawkbit_rauc.net.threads import in_thread
 async def live():
     try:
         await asyncio.wait_for(in_thread(threading.Event().wait), 0.01)

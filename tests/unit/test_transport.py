@@ -24,10 +24,12 @@ from rig.process import run, wait_until
 from rig.run import configuration
 
 import hawkbit_testing
-from hawkbit_rauc import cli, ddi, tls
-from hawkbit_rauc.download import Downloads
+from hawkbit_rauc.app import cli
+from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.errors import ServerError
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Artifact
+from hawkbit_rauc.net import tls
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 DATA = random.Random(3).randbytes(1_000_000)
@@ -149,7 +151,7 @@ def test_a_bundle_comes_through_a_tunnel(tmp_path, tunnels, monkeypatch, how):
     context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
     with FlakyServer(DATA, tls=context) as storage:
         host = urlsplit(storage.url).netloc
-        server = ddi.connect(
+        server = connection.connect(
             f"https://{host}",
             "board",
             target_token="t0ken",
@@ -255,7 +257,7 @@ def test_tls_below_1_2_is_refused():
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     with FlakyServer(DATA, tls=context) as old:
         base = old.url.rpartition("/")[0]
-        server = ddi.connect(base, "board", target_token="t0ken", ca_file=str(tls_keys() / "ca.pem"))
+        server = connection.connect(base, "board", target_token="t0ken", ca_file=str(tls_keys() / "ca.pem"))
         with contextlib.closing(server), pytest.raises(ServerError, match="TLS with"):
             asyncio.run(server.poll())
         assert old.requests == []

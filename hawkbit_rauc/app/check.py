@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`hawkbit-rauc check`: what a board needs, a line each, with the remedy for what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from attrs import field, frozen
+
+from hawkbit_rauc.app.assembly import Adapters, adapters
+from hawkbit_rauc.board.state_folder import state_folder
+from hawkbit_rauc.config.config import Config
+from hawkbit_rauc.durable import write_durably
+from hawkbit_rauc.errors import HawkbitRaucError, StateError
+from hawkbit_rauc.model import System
+from hawkbit_rauc.net.threads import in_thread
+from hawkbit_rauc.rauc.installer import Description
+from hawkbit_rauc.rules.outcome import committed
+
+#: File systems that forget, or that only one of the two systems sees.
+_FORGETFUL = ("tmpfs", "ramfs", "overlay", "squashfs", "erofs")
+_LITTLE_SPACE = 64 << 20
+_COUNTING_LOADERS = ("uboot", "barebox")
+
+
+@frozen
+class Report:
+    """Prints a line for each thing that was looked at, and remembers whether all were well."""
+
+    write: Callable[[str], object]
+    failures: list[str] = field(factory=list)
+
+    def ok(self, what: str, found: str) -> None:
+        """Something is as it should be."""
+        self.write(f"ok    {what}: {found}\n")
+
+    def note(self, what: str, found: str) -> None:
+        """Something works, but could be better."""
+        self.write(f"note  {what}: {found}\n")
+
+    def fail(self, what: str, found: str) -> None:
+        """Something does not work; `found` holds the remedy."""
+        self.failures.append(what)
+        self.write(f"FAIL  {what}: {found}\n")
+
+
+async def run(config: Config) -> int:
+    """Look at everything once.
+
+    Args:
+        config: a configuration that can work.
+
+    Returns:
+        The exit code: 0 where all is well, else 1.
+    """
+    report = Report(sys.stdout.write)
+    _configuration(config, report)
+    async with adapters(config, once_timeout=config.once_timeout) as world:
+        if await _connection(config, report):
+            await _server(world, report)
+        system = await _rauc(world, report)
+    if not config.stream_bundle or config.stream_fallback:
+        _bundle_folder(config.bundle_download_location.parent, report)
+    _state_folder(state_folder(), system, report)
+    return 1 if report.failures else 0
+
+
+def _configuration(config: Config, report: Report) -> None:
+    for sentence in config.warnings:
+        report.fail("configuration", sentence)
+    for sentence in config.advice:
+        report.note("configuration", sentence)
+    if not config.warnings:
+        report.ok("configuration", config.source)
+
+
+# ---------------------------------------------------------------- hawkBit
+
+
+async def _connection(config: Config, report: Report) -> bool:
+    """Resolve and connect, each by itself, so that the one that fails is named."""
+    url = urlsplit(config.proxy or config.base_url)
+    host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
+    named = "proxy" if config.proxy else "hawkbit_server"
+    if not config.proxy and url.scheme in getproxies() and not proxy_bypass(host):
+        report.note("connection", f"to {host} goes through the proxy that the environment names")
+        return True
+    try:
+        found = await asyncio.wait_for(
+            in_thread(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), config.connect_timeout
+        )
+    except (OSError, TimeoutError) as error:
+        report.fail("name", f"{host} is not resolved ({_reason(error)}); check {named} and the board's DNS")
+        return False
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    report.ok("name", f"{host} is {', '.join(addresses)}")
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), config.connect_timeout)
+    except (OSError, TimeoutError) as error:
+        report.fail(
+            "connection", f"{host} port {port} does not answer ({_reason(error)}); check port and firewall"
+        )
+        return False
+    writer.close()
+    report.ok("connection", f"{host} port {port}")
+    return True
+
+
+async def _server(world: Adapters, report: Report) -> None:
+    """Poll once: only an accepted poll proves TLS and credentials."""
+    what = "TLS and credentials" if world.config.base_url.startswith("https") else "credentials"
+    try:
+        poll = await world.server.poll()
+    except HawkbitRaucError as error:
+        report.fail(what, f"{error}; check the token or certificate, tenant_id, target_name and the server")
+        return
+    interval = f"{poll.interval:.0f} s" if poll.interval else "unsaid"
+    report.ok(what, f"{world.config.base_url} knows {world.config.target_name}; poll interval {interval}")
+
+
+def _reason(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if isinstance(error, socket.gaierror) or number is None:
+        return getattr(error, "strerror", None) or "no answer in time"
+    return os.strerror(number)
+
+
+# ---------------------------------------------------------------- RAUC
+
+
+async def _rauc(world: Adapters, report: Report) -> System | None:
+    try:
+        found = await world.rauc.describe()
+    except HawkbitRaucError as error:
+        report.fail("RAUC", str(error))
+        return None
+    system = found.system
+    report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
+    _slots(system, report)
+    if world.config.stream_bundle:
+        _streaming(found, world.config, report)
+    config = world.config
+    if system.boot_loader in _COUNTING_LOADERS and not config.commit_witness and config.mark_good != "own":
+        report.note(
+            "commit",
+            f"{system.boot_loader} calls a slot good while attempts are left; "
+            "name the unit that marks it good as commit_witness, or set mark_good = own",
+        )
+    return system
+
+
+def _streaming(found: Description, config: Config, report: Report) -> None:
+    why = f"RAUC {found.version} is not known to stream"
+    if found.inspects_streams:
+        report.ok("streaming", "RAUC will say with each bundle whether it can stream it")
+    elif config.stream_fallback:
+        report.note("streaming", f"{why}, so bundles are downloaded")
+    else:
+        report.fail("streaming", f"{why}; set stream_bundle = false or stream_fallback = true")
+
+
+def _slots(system: System, report: Report) -> None:
+    booted = system.booted
+    if not system.slots:
+        report.note("slots", "RAUC can't tell about them, so success is told at the installation")
+        return
+    names = ", ".join(slot.name + (" (booted)" if slot.state == "booted" else "") for slot in system.slots)
+    if booted is None:
+        report.fail(
+            "slots", f"{names}: none is booted; boot from one, or check RAUC's system.conf and rauc.slot="
+        )
+        return
+    report.ok("slots", names)
+    if committed(system):
+        report.ok("commit", f"{booted.name} is marked good")
+    else:
+        report.fail(
+            "commit", f"{booted.name} is not marked good; run `rauc status mark-good` or enable its unit"
+        )
+    if not system.stores_status:
+        report.note(
+            "status", "RAUC keeps none for any slot yet; set data-directory= or statusfile= in system.conf"
+        )
+
+
+# ---------------------------------------------------------------- disk
+
+
+def _bundle_folder(folder: Path, report: Report) -> None:
+    if not folder.is_dir() and folder == state_folder():
+        report.note("bundle folder", f"{folder} does not exist yet; the service makes it (StateDirectory=)")
+        return
+    if not folder.is_dir():
+        report.fail("bundle folder", f"{folder} does not exist; create it, or set bundle_download_location")
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        report.fail(
+            "bundle folder", f"{folder} can't be written; set bundle_download_location to a folder that can"
+        )
+        return
+    space = os.statvfs(folder)
+    free = space.f_bavail * space.f_frsize
+    found = f"{free >> 20} MiB free in {folder}"
+    if free < _LITTLE_SPACE:
+        report.fail("bundle folder", f"{found}; a bundle needs its whole size there")
+    else:
+        report.ok("bundle folder", found)
+
+
+def _state_folder(folder: Path, system: System | None, report: Report) -> None:
+    """The other system must see what this one writes, so it lies on neither of their slots."""
+    what = "state folder"
+    kind = _file_system(_nearest(folder))
+    if kind in _FORGETFUL:
+        report.fail(what, f"{folder} is on {kind}, which the other system does not see; use a data partition")
+    elif slot := _slot_of(_nearest(folder), system):
+        report.fail(
+            what, f"{folder} is on slot {slot}, which the other system does not see; use a data partition"
+        )
+    elif not folder.is_dir():
+        report.note(what, f"{folder} does not exist yet; the service makes it (StateDirectory=)")
+    else:
+        probe = folder / "check"
+        try:
+            write_durably(probe, b"")
+            probe.unlink()
+        except (StateError, OSError) as error:
+            report.fail(what, str(error))
+            return
+        report.ok(what, f"{folder} ({kind})")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above that exists."""
+    return next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that a folder is on, by the kernel's mount table (proc(5))."""
+    resolved, best, kind = folder.resolve(), -1, "unknown"
+    for mount, found in _mounts(Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()):
+        if resolved.is_relative_to(mount) and len(mount.parts) >= best:
+            best, kind = len(mount.parts), found
+    return kind
+
+
+def _mounts(lines: Iterable[str]) -> Iterable[tuple[Path, str]]:
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        yield Path(before.split()[4].encode().decode("unicode_escape")), after.split()[0]
+
+
+def _slot_of(folder: Path, system: System | None) -> str | None:
+    """The slot whose device holds a folder, if any."""
+    here = folder.stat().st_dev
+    for slot in system.slots if system else ():
+        try:
+            if slot.device and os.stat(slot.device).st_rdev == here:  # noqa: PTH116  a device, not a path of ours
+                return slot.name
+        except OSError:
+            continue
+    return None

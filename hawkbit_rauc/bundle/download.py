@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bytes to the disk: one bundle, received, hashed and written in one pass, resumed, made durable.
+
+Headers, redirects, TLS and the pool are httpx's, in a thread of our own; the body comes from the
+connection's own socket where that is exact. What the answers of a server mean is decided in
+`ranges`, what is on the disk is `part`'s matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+from attrs import define, frozen
+
+from hawkbit_rauc.bundle import ranges, redirects
+from hawkbit_rauc.bundle.part_file import BLOCK, Part, beside
+from hawkbit_rauc.errors import DownloadError, MismatchError, OfferGoneError, PassingError
+from hawkbit_rauc.model import Artifact
+from hawkbit_rauc.net.threads import in_thread
+from hawkbit_rauc.net.urls import shown
+from hawkbit_rauc.ports import Progress
+
+log = logging.getLogger(__name__)
+
+#: Requests after the first one within one fetch; then the story polls before it goes on.
+RESUMES = 3
+#: Seconds between two reports of the progress, and before a resume within one fetch.
+TICK, PAUSE = 0.25, 1.0
+#: Seconds of a standstill that may be made up for above the speed limit.
+CATCH_UP = 0.05
+
+
+@frozen
+class Downloads:
+    """Implements `ports.Downloads` over HTTP.
+
+    Args:
+        location: where the bundle will lie.
+        http: sends the requests; it knows where credentials may go, and its timeouts count.
+        resume: go on with a part that is there already, rather than start over.
+        speed_limit: bytes per second, 0 for none.
+        low_speed_time, low_speed_rate: give up when fewer bytes per second than the rate arrived over
+            this many seconds; 0 for never (curl's LOW_SPEED_TIME and LOW_SPEED_LIMIT).
+        boot_id: of this boot: of a part that another one has written, only what was safely on the disk counts.
+    """
+
+    location: Path
+    http: httpx.Client
+    resume: bool = True
+    speed_limit: int = 0
+    low_speed_time: float = 60
+    low_speed_rate: float = 100
+    boot_id: str = ""
+
+    async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Path:  # noqa: ARG002
+        """Bring a bundle to the disk, verified and durable; resumes what is already there.
+
+        Args:
+            artifact: what to fetch; its hash and size are checked unless hawkBit decrypts it on the way.
+            progress: told the bytes that are here and the total (0: unknown) four times a second at most.
+            ahead: of its installation; it goes to the disk in any case.
+
+        Returns:
+            The location.
+
+        Raises:
+            DownloadError: it did not arrive, or can't be written; what is here is kept for a resume.
+            MismatchError: it arrived, but hash or size are not the announced ones.
+            SpaceError: there is too little room.
+            OfferGoneError: 404 or 410 (DDI: canceled or closed meanwhile).
+        """
+        loop, stop = asyncio.get_running_loop(), threading.Event()
+
+        def tell(done: int, total: int) -> None:
+            if not stop.is_set():
+                progress(done, total)
+
+        def report(done: int, total: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(tell, done, total)
+
+        transfer = _Transfer(self, artifact, stop, report)
+        running = asyncio.ensure_future(in_thread(transfer.run))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            transfer.interrupt()
+            await asyncio.wait({running}, timeout=1.0)
+            if not running.cancel() and not running.cancelled():
+                running.exception()  # nobody else will ask for it
+            raise
+
+    def discard(self, *, older_than: float = 0) -> None:
+        """Remove the bundle, its part and the note, if older than so many seconds; nothing to remove is fine."""
+        for path in (self.location, *beside(self.location)):
+            try:
+                if not older_than or time.time() - path.lstat().st_mtime > older_than:
+                    path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                log.warning("can't remove %s: %s", path, error.strerror)
+
+
+# ---------------------------------------------------------------- the transfer
+
+
+@frozen
+class _Cut:
+    """The exchange ended early; what arrived is on the disk."""
+
+    why: str
+
+
+class _Patience:
+    """A read timeout in whole seconds that shrinks until the headers are here, lest they drip in for ever.
+
+    httpcore hands the timeout to `socket.settimeout` before each read, which asks for `__index__`.
+    """
+
+    def __init__(self, single: float) -> None:
+        self.single = single
+        self.end = time.monotonic() + single
+
+    def __index__(self) -> int:
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return max(1, math.ceil(min(left, self.single)))
+
+
+@define(eq=False)
+class _Transfer:
+    """One fetch, in a thread of its own."""
+
+    settings: Downloads
+    artifact: Artifact
+    stop: threading.Event
+    report: Callable[[int, int], None]
+    socket: socket.socket | None = None
+    reported: float = -math.inf
+    due: float = 0.0
+    window: tuple[float, int] = (0.0, 0)
+
+    def interrupt(self) -> None:
+        """Have the thread end soon; called from another one."""
+        self.stop.set()
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                # not the ssl module's own shutdown, after which the thread would read on without TLS
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+    def run(self) -> Path:
+        """Fetch. Raises as `Downloads.fetch`."""
+        bundle = Part(self.settings.location, self.artifact, self.stop, self.settings.boot_id)
+        try:
+            if not bundle.open(resume=self.settings.resume):
+                self._fill(bundle)
+                bundle.finish()
+            self.report(bundle.have, bundle.have)
+        finally:
+            bundle.close()
+        return self.settings.location
+
+    def _fill(self, bundle: Part) -> None:
+        """Ask until all bytes are here and right."""
+        if not self.artifact.url:
+            raise DownloadError("the server gives no link from which the bundle can be fetched")
+        url, started_over = self.artifact.url, False
+        for last in (False,) * RESUMES + (True,):
+            before = bundle.have
+            complete = bundle.have > 0 and bundle.have == bundle.size
+            meaning = ranges.Complete() if complete else self._exchange(url, bundle)
+            trouble: OfferGoneError | PassingError
+            match meaning:
+                case ranges.Gone():
+                    better = ranges.space_for_plus(url)
+                    go_on, url = better is not None, better or url
+                    trouble = OfferGoneError(f"{shown(url)} is not there any more")
+                case ranges.Refused():
+                    kind = MismatchError if meaning.mismatch else DownloadError
+                    go_on = False
+                    trouble = kind(f"{shown(url)} {meaning.why}", retry_after=meaning.retry_after)
+                case ranges.StartOver():
+                    bundle.start_over()
+                    go_on, trouble = True, DownloadError(f"{shown(url)} can't be resumed")
+                case _Cut():
+                    go_on = bundle.have > before and self.settings.resume and bundle.digest is not None
+                    trouble = DownloadError(f"{shown(url)}: {meaning.why}")
+                case _:
+                    wrong = bundle.wrong()
+                    if wrong is None:
+                        return
+                    go_on = bundle.resumed and not started_over  # the tail of the part may be torn
+                    trouble = (DownloadError if go_on else MismatchError)(f"{shown(url)}: {wrong}")
+                    started_over = True
+                    bundle.start_over()
+            if last or not go_on:
+                raise trouble
+            log.info("%s; asking again from %s", trouble, ranges.amount(bundle.have))
+            if isinstance(meaning, _Cut):
+                self.stop.wait(PAUSE)
+
+    def _exchange(self, url: str, bundle: Part) -> ranges.Meaning | _Cut:
+        """Do one request and take its body; `Take` means that all is here."""
+        bundle.check_room()
+        idle = min(self.settings.http.timeout.read or 3600, self.settings.low_speed_time or 3600)
+        patience = _Patience(idle)
+        try:
+            with contextlib.closing(self._answer(url, bundle, patience)) as answer:
+                meaning = ranges.judge(answer.status_code, answer.headers, bundle.have, bundle.size)
+                if not isinstance(meaning, ranges.Take):
+                    return meaning
+                patience.end = math.inf
+                bundle.begin(meaning, answer.headers.get("etag"), url)
+                self.due = time.monotonic()
+                self.window = (self.due, bundle.have)
+                for block in self._blocks(answer, meaning, idle, bundle.buffers):
+                    bundle.append(block)
+                    self._keep_pace(bundle, len(block))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            return _Cut(_why(error, idle))
+        if bundle.total is not None and bundle.have < bundle.total:
+            return _Cut(f"ended at {ranges.amount(bundle.have)} of {ranges.amount(bundle.total)}")
+        return meaning
+
+    def _answer(self, url: str, bundle: Part, patience: _Patience) -> httpx.Response:
+        """Send the request and follow redirects."""
+        given = self.settings.http.timeout
+        timeout = {"connect": given.connect, "read": patience, "write": given.write, "pool": given.pool}
+        request = self.settings.http.build_request(
+            "GET",
+            url,
+            headers=ranges.request(bundle.have, bundle.etag),
+            extensions={"timeout": timeout, "trace": self._watch},
+        )
+        return redirects.follow(self.settings.http, request)
+
+    def _watch(self, event: str, info: dict[str, Any]) -> None:
+        """Learn the socket from httpcore's trace, to be able to wake a thread that waits for headers."""
+        if self.stop.is_set() and "close" not in event:  # closing has to go on
+            raise DownloadError("the download was stopped")
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self.socket = info["return_value"].get_extra_info("socket")
+
+    def _blocks(
+        self, answer: httpx.Response, take: ranges.Take, idle: float, buffers: Iterator[memoryview]
+    ) -> Iterator[bytes | memoryview]:
+        """Give the body in pieces: from the connection's own socket where that is exact, else by httpx."""
+        pieces = answer.iter_raw()  # kept: dropping it would close the connection
+        stream = answer.extensions.get("network_stream")
+        if (
+            stream is None
+            or take.length is None
+            or not answer.http_version.startswith("HTTP/1")
+            or isinstance(stream.get_extra_info("ssl_object"), ssl.SSLObject)
+        ):  # the last is TLS inside a TLS proxy, where the socket gives wrong bytes
+            yield from pieces
+            return
+        connection = self.socket = stream.get_extra_info("socket")
+        piece = next(pieces, b"")  # what httpcore received together with the headers
+        yield piece
+        left = (take.length or 0) - len(piece)
+        limit = self.settings.speed_limit
+        size = max(1024, limit // 10) if limit else BLOCK
+        connection.settimeout(idle)
+        while left > 0:
+            view = next(buffers)[:size]
+            error, filled, until = None, 0, time.monotonic() + TICK
+            try:
+                while filled < min(len(view), left) and (not filled or time.monotonic() < until):
+                    count = connection.recv_into(view[filled:], min(len(view), left) - filled)
+                    if not count:
+                        raise ConnectionError("the connection was closed early")
+                    filled += count
+            except OSError as caught:
+                error = caught
+            if filled:
+                yield view[:filled]
+            if error is not None:
+                raise error
+            left -= filled
+
+    def _keep_pace(self, bundle: Part, count: int) -> None:
+        """Report progress, hold the speed limit, and give up on a connection that hardly moves."""
+        now = time.monotonic()
+        if now - self.reported >= TICK:
+            self.reported = now
+            self.report(bundle.have, bundle.total or 0)
+        if self.settings.speed_limit:
+            self.due = max(self.due, now - CATCH_UP) + count / self.settings.speed_limit
+            self.stop.wait(max(0.0, self.due - now))
+        begun, had = self.window
+        if self.settings.low_speed_time and now - begun >= self.settings.low_speed_time:
+            rate = (bundle.have - had) / (now - begun)
+            if rate < self.settings.low_speed_rate:
+                where = shown(self.artifact.url)
+                raise DownloadError(f"{where}: only {rate:.0f} bytes per second for {now - begun:.0f} s")
+            self.window = (now, bundle.have)
+
+
+def _why(error: Exception, idle: float) -> str:
+    """Say in words why an exchange failed."""
+    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return f"nothing (complete) arrived for {idle:.0f} s"
+    unusable = httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL | ValueError
+    if isinstance(error, unusable):
+        return "the link can't be used"  # the library's words may repeat headers or the query
+    words = str(error).partition("\n")[0] or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", words)

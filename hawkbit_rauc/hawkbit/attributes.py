@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A controller's attributes, made fit for hawkBit's configData.
+
+HawkBit (0.9 and later) refuses the whole request for one character or one length that it does not
+like, so nothing would arrive; a changed attribute and a warning serve everybody better.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Mapping
+
+#: hawkBit's limits: characters of a key or a value, attributes of a controller.
+LONGEST = 128
+MOST = 100
+
+_ALLOWED = frozenset(string.ascii_letters + string.digits + string.whitespace + string.punctuation) - {
+    "~",
+    "`",
+}
+_INSTEAD = {"~": "-", "`": "'"}
+
+
+def fit(attributes: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Make attributes fit for hawkBit (DDI, `PUT configData`).
+
+    Letters lose their accents, other characters that hawkBit refuses become `-`, `'` or `?`; keys and
+    values are cut to 128 characters; the first 100 attributes are kept.
+
+    Args:
+        attributes: what is to be told, in order of importance.
+
+    Returns:
+        The attributes to send, and one sentence for each thing that was changed or dropped.
+    """
+    fitted: dict[str, str] = {}
+    warnings: list[str] = []
+    for key, value in attributes.items():
+        name = _fit(key)
+        if name in fitted:
+            warnings.append(
+                f"Attribute {name!r} is dropped: another one has the same key once it fits hawkBit."
+            )
+            continue
+        if len(fitted) == MOST:
+            warnings.append(f"Attribute {name!r} is dropped: hawkBit takes {MOST} attributes at most.")
+            continue
+        fitted[name] = _fit(value)
+        if name != key:
+            warnings.append(f"Attribute {name!r} has another key in the configuration that hawkBit refuses.")
+        if fitted[name] != value:
+            what = f"cut to {LONGEST} characters" if len(value) > LONGEST else "written in characters"
+            warnings.append(f"The value of attribute {name!r} is {what} that hawkBit takes.")
+    return fitted, warnings
+
+
+def _fit(text: str) -> str:
+    """Replace what hawkBit refuses and cut the rest; fitting twice changes nothing more."""
+    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join(c if c in _ALLOWED else _INSTEAD.get(c, "?") for c in plain)[:LONGEST]

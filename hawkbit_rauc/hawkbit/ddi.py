@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hawkBit through `hawkbit_ddi`: links, the poll's tag, what a deployment asks for, feedback.
+
+The only module that imports `hawkbit_ddi`. Its words (camelCase, HAL, statuses) end here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol, Self, TypeVar
+
+import hawkbit_ddi as sdk
+import httpx
+
+from hawkbit_rauc.errors import CredentialsError, HawkbitRaucError, OfferGoneError, ServerError
+from hawkbit_rauc.hawkbit import links, messages
+from hawkbit_rauc.model import (
+    Artifact,
+    Chunk,
+    Consent,
+    Deployment,
+    Execution,
+    Feedback,
+    Identity,
+    Offer,
+    Poll,
+    Told,
+)
+from hawkbit_rauc.net import failures
+from hawkbit_rauc.net.threads import in_thread
+
+
+class _Answer(Protocol):
+    @classmethod
+    def from_dict(cls, answer: Mapping[str, object]) -> Self: ...
+
+
+A = TypeVar("A", bound=_Answer)
+
+log = logging.getLogger(__name__)
+
+#: Messages of an action's history that are asked for; our notes are among the newest.
+HISTORY = 50
+_LARGEST_CODE = 2**31 - 1
+#: Refusals of feedback that a plainer text may avoid: hawkBit's, and goosebit's.
+_UNFIT = (400, 422)
+#: Feedback that something waits for; the rest is progress, which may be dropped.
+_ANSWERS = (Execution.CLOSED, Execution.REJECTED)
+
+
+class Hawkbit:
+    """HawkBit, seen from one controller (implements `ports.Server`).
+
+    Args:
+        client: speaks DDI for the controller.
+        identity: whom it speaks for.
+        secrets: what must never get into a history.
+        wall_clock: seconds since 1970; tells an unset clock from a bad certificate.
+    """
+
+    def __init__(
+        self,
+        client: sdk.Client,
+        identity: Identity,
+        *,
+        secrets: tuple[str, ...] = (),
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._identity = identity
+        self._secrets = secrets
+        self._wall_clock = wall_clock
+        self._etag: str | None = None
+        self._last = Poll()
+
+    @property
+    def identity(self) -> Identity:
+        """Whom we speak for."""
+        return self._identity
+
+    @property
+    def http(self) -> httpx.Client:
+        """The one HTTP client; it knows where credentials may go."""
+        return self._client.http
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    async def poll(self) -> Poll:
+        """Ask for work (DDI base poll).
+
+        Returns:
+            What the server said; the last answer again where nothing changed (304).
+
+        Raises:
+            ServerError: no readable answer, or a refusal.
+            CredentialsError: 401 or 403.
+        """
+        poll = sdk.get_controller_base.sync_detailed
+        try:
+            answer = await in_thread(poll, client=self._client, if_none_match=self._etag)
+        except sdk.DdiError as error:
+            self.forget()
+            raise self._error(error) from error
+        if answer.parsed is not None:
+            self.forget()
+            self._last = _poll(answer.parsed)
+            self._etag = answer.etag
+        return self._last
+
+    def forget(self) -> None:
+        """Drop the ETag of the last poll, because what it said was not (fully) handled."""
+        self._etag = None
+
+    async def deployment(self, offer: Offer) -> Deployment:
+        """Read what an action asks for, with its history (DDI deploymentBase).
+
+        Never call it for an action that was closed: hawkBit would reopen it.
+
+        Raises:
+            OfferGoneError: 404, 410, or nothing to be done (goosebit's null).
+            ServerError: no readable answer, or a refusal.
+        """
+        base = await self._follow(offer, sdk.DeploymentBase, HISTORY)
+        if "deployment" not in base.raw:
+            raise ServerError(f"{self._place} says nothing about the deployment of action {offer.action}")
+        if links.action_id(base.id) not in (None, offer.action):
+            raise ServerError(
+                f"{self._place} was asked for action {offer.action}, and answers with {base.id}"
+            )
+        return Deployment(
+            action=offer.action,
+            download=base.deployment.download or "forced",
+            update=base.deployment.update or "forced",
+            window=base.deployment.maintenance_window,
+            chunks=tuple(self._chunk(chunk) for chunk in base.deployment.chunks),
+            history=tuple(base.action_history.messages),
+        )
+
+    async def cancelation(self, offer: Offer) -> str:
+        """Read which action is to be stopped (DDI cancelAction).
+
+        Returns:
+            The action's id: of `stopId`, of `id`, or of the link.
+
+        Raises:
+            OfferGoneError: 404 or 410.
+            ServerError: no readable answer, or a refusal.
+        """
+        cancel = await self._follow(offer, sdk.Cancel, None)
+        return links.action_id(cancel.cancel_action.stop_id) or links.action_id(cancel.id) or offer.action
+
+    async def tell(self, feedback: Feedback) -> Told:
+        """Add an entry to an action's history (DDI feedback).
+
+        A text that the server refuses is said once more in plain words. Progress that has no room in the
+        server's quota is dropped. A call that is cancelled may still arrive, but is not repeated.
+
+        Returns:
+            ACCEPTED, or CLOSED where the server does not want it (any more): 404, 405, 410.
+
+        Raises:
+            ServerError: no answer, or a refusal; whether the server has it is not known.
+        """
+        abandoned = threading.Event()
+        try:
+            await in_thread(self._tell, feedback, abandoned)
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 405, 410):
+                log.debug("feedback for action %s is not wanted: %s", feedback.action, error)
+                return Told.CLOSED
+            raise self._error(error) from error
+        finally:
+            abandoned.set()
+        return Told.ACCEPTED
+
+    async def confirmation(self, offer: Offer) -> tuple[str, ...]:
+        """Read the history of an action that waits for consent (DDI confirmationBase), newest first.
+
+        Raises:
+            OfferGoneError: it does not wait (any more).
+            ServerError: no readable answer, or a refusal.
+        """
+        base = await self._follow(offer, sdk.ConfirmationBaseAction, HISTORY)
+        return tuple(base.action_history.messages)
+
+    async def consent(self, consent: Consent) -> None:
+        """Give consent to an action, or refuse it, which does not end it (DDI confirmation feedback).
+
+        Raises:
+            OfferGoneError: it does not wait (any more): 404, 410.
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.ConfirmationFeedback(
+            confirmation="confirmed" if consent.given else "denied",
+            details=messages.fit(consent.details, self._secrets),
+        )
+        post = sdk.post_confirmation_feedback.sync
+        try:
+            await in_thread(post, consent.action, client=self._client, body=body)
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 410):
+                raise OfferGoneError(f"action {consent.action} does not wait for consent") from error
+            raise self._error(error) from error
+
+    async def confirm_automatically(self, *, on: bool) -> None:
+        """Have the server ask for no consent, or again for each (DDI activateAutoConfirm, since hawkBit 0.5).
+
+        Raises:
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.ActivateAutoConfirm(initiator="hawkbit-rauc", remark="auto_confirmation = on")
+        try:
+            if on:
+                await in_thread(sdk.activate_auto_confirm.sync, client=self._client, body=body)
+            else:
+                await in_thread(sdk.deactivate_auto_confirm.sync, client=self._client)
+        except sdk.ConflictError:
+            return  # it is on already
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 405):
+                log.warning("this server knows no automatic confirmation, so auto_confirmation does nothing")
+                return
+            raise self._error(error) from error
+
+    async def identify(self, attributes: Mapping[str, str]) -> None:
+        """Send the controller's attributes (DDI configData), merged with what the server has.
+
+        Args:
+            attributes: at most 100; nothing is sent where there are none.
+
+        Raises:
+            ServerError: no answer, or a refusal.
+        """
+        if not attributes:
+            return
+        # hawkBit up to 0.3.0M6 wants a status too.
+        done = sdk.Status(execution="closed", result=sdk.Result(finished="success"))
+        body = sdk.ConfigData(data=dict(attributes), mode="merge", status=done)
+        try:
+            await in_thread(sdk.put_config_data.sync, client=self._client, body=body)
+        except sdk.DdiError as error:
+            if _refuses(error, *_UNFIT) or isinstance(error, sdk.QuotaExceededError):
+                raise ServerError(f"the server does not take the attributes of [device]: {error}") from error
+            raise self._error(error) from error
+
+    async def tell_installed(self, distribution_set: str, version: str) -> bool:
+        """Say what the board runs that no action of the server brought (DDI installedBase, since hawkBit 0.6).
+
+        Args:
+            distribution_set: its name.
+            version: its version.
+
+        Returns:
+            False where the server knows no such complete set, or is too old.
+
+        Raises:
+            ServerError: no answer, or a refusal.
+        """
+        body = sdk.AssignedVersion(name=distribution_set, version=version)
+        try:
+            await in_thread(sdk.put_installed_base.sync, client=self._client, body=body)
+        except sdk.DdiError as error:
+            if _refuses(error, 400, 404, 405):
+                return False
+            raise self._error(error) from error
+        return True
+
+    async def _follow(self, offer: Offer, model: type[A], history: int | None) -> A:
+        try:
+            return await in_thread(self._client.follow, offer.href, model, action_history=history)
+        except sdk.DdiError as error:
+            if _refuses(error, 404, 410) or _is_null(error):
+                raise OfferGoneError(f"the server took action {offer.action} back") from error
+            raise self._error(error) from error
+
+    def _chunk(self, chunk: sdk.Chunk) -> Chunk:
+        artifacts = tuple(self._artifact(artifact, chunk) for artifact in chunk.artifacts)
+        return Chunk(chunk.part or "", chunk.name or "", chunk.version or "", artifacts)
+
+    def _artifact(self, artifact: sdk.Artifact, chunk: sdk.Chunk) -> Artifact:
+        filename = artifact.filename or ""
+        href = links.file_link({name: link.href for name, link in artifact.links.items()})
+        try:
+            url = self._client.rebase(links.with_spaces(href, filename)) if href else None
+        except sdk.LinkError as error:
+            log.debug("no usable link to %s: %s", filename, error)
+            url = None
+        told = artifact.hashes
+        return Artifact(
+            filename=filename,
+            size=artifact.size if artifact.size is not None and artifact.size >= 0 else None,
+            hashes=links.hashes({"sha256": told.sha256, "sha1": told.sha1, "md5": told.md5}),
+            url=url,
+            encrypted=bool(chunk.encrypted),
+        )
+
+    def _tell(self, feedback: Feedback, abandoned: threading.Event) -> None:
+        """Post feedback, a second time in plain words where that may help; blocks."""
+        try:
+            self._post(feedback, messages.fit(feedback.details, self._secrets))
+        except sdk.StatusError as error:
+            full = isinstance(error, sdk.QuotaExceededError)
+            if full and feedback.execution not in _ANSWERS:
+                log.debug("progress of action %s is dropped: %s", feedback.action, error)
+                return
+            if abandoned.is_set() or not (full or error.status in _UNFIT):
+                raise
+            log.debug("feedback for action %s is shortened: %s", feedback.action, error)
+            self._post(feedback, messages.plain(feedback.details, self._secrets))
+
+    def _post(self, feedback: Feedback, texts: list[str]) -> None:
+        post = sdk.post_cancel_feedback.sync if feedback.cancel else sdk.post_deployment_feedback.sync
+        code = feedback.code
+        status = sdk.Status(
+            execution=feedback.execution.value,
+            result=sdk.Result(finished=feedback.finished.value),
+            code=code if code is not None and abs(code) <= _LARGEST_CODE else None,
+            details=texts,
+        )
+        # No timestamp: a board's clock may be wrong, and hawkBit's own is not.
+        post(feedback.action, client=self._client, body=sdk.ActionFeedback(status=status))
+
+    @property
+    def _place(self) -> str:
+        return failures.place(self._identity.origin)
+
+    def _error(self, error: sdk.DdiError) -> HawkbitRaucError:
+        """Translate what the SDK raises, with a sentence that names the server."""
+        if isinstance(error, sdk.TransportError):
+            return ServerError(failures.sentence(error, self._place, self._wall_clock()))
+        if not isinstance(error, sdk.StatusError):
+            return ServerError(f"{self._place} does not speak DDI: {error}")
+        if isinstance(error, sdk.UnauthorizedError | sdk.ForbiddenError):
+            remedy = "check the token (or certificate), target_name and tenant_id"
+            return CredentialsError(
+                f"{self._place} refuses the credentials: {error}; {remedy}", retry_after=error.retry_after
+            )
+        return ServerError(f"{self._place}: {error}", retry_after=error.retry_after)
+
+
+def _poll(base: sdk.ControllerBase) -> Poll:
+    return Poll(
+        interval=base.config.polling.seconds,
+        deployment=_offer(base, "deploymentBase"),
+        cancel=_offer(base, "cancelAction"),
+        confirmation=_offer(base, "confirmationBase"),
+        identify="configData" in base.links,
+    )
+
+
+def _offer(base: sdk.ControllerBase, relation: str) -> Offer | None:
+    link = base.links.get(relation)
+    if link is None:
+        return None
+    action = links.action_of(link.href)
+    if action is None:
+        log.debug("the link %s names no action and is passed over", relation)
+        return None
+    return Offer(action, link.href)
+
+
+def _refuses(error: sdk.DdiError, *statuses: int) -> bool:
+    """Say whether hawkBit itself refused with one of these statuses.
+
+    Proxies whose server is away answer 404 too, but with a page of their own: hawkBit's refusals are empty or
+    JSON.
+    """
+    if not isinstance(error, sdk.StatusError) or error.status not in statuses:
+        return False
+    try:
+        return not error.content.strip() or isinstance(json.loads(error.content), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_null(error: sdk.DdiError) -> bool:
+    """Say whether the answer is JSON's null, with which goosebit says that there is nothing to be done."""
+    return isinstance(error, sdk.UnreadableAnswerError) and error.content.strip() == b"null"

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One `InstallBundle` at one RAUC process, until it ends in whatever way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from jeepney import HeaderFields, Message, MessageType
+
+from hawkbit_rauc.board.dbus import Bus, Peer, RefusedError, Stream, plain, sentence, values
+from hawkbit_rauc.errors import HawkbitRaucError, InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.model import RemoteBundle
+from hawkbit_rauc.ports import Progress, Source
+from hawkbit_rauc.rauc.answers import BROKEN_STREAM, DBUS_ERROR, access_to, is_busy, reason
+
+
+@frozen
+class Pulse:
+    """How a silent RAUC is told from a dead one.
+
+    Attributes:
+        every: seconds of silence before it is asked for a sign of life.
+        timeout: seconds for its answer.
+        misses: answers missing in a row that mean that it hangs.
+    """
+
+    every: float = 30.0
+    timeout: float = 10.0
+    misses: int = 3
+
+
+class Installation:
+    """One InstallBundle at one RAUC process, until it ends in whatever way."""
+
+    def __init__(
+        self, bus: Bus, rauc: Peer, stream: Stream, pulse: Pulse, progress: Progress, bundle: Source
+    ) -> None:
+        self._bus = bus
+        self._rauc = rauc
+        self._stream = stream
+        self._pulse = pulse
+        self._progress = progress
+        self._percent = -1
+        self._last_error = ""
+        self._bundle = bundle
+        self._begun = False
+
+    async def run(self, options: Mapping[str, tuple[str, Any]]) -> bool:
+        """Install and wait; False if RAUC does not know one of the options and nothing was begun."""
+        place, access = access_to(self._bundle)
+        serial = await self._stream.send(self._rauc, "InstallBundle", "sa{sv}", place, {**access, **options})
+        misses = 0
+        while True:
+            message = await self._stream.get(self._pulse.every)
+            if message is None:
+                misses = 0 if await self._alive() else misses + 1
+                if misses >= self._pulse.misses:
+                    raise RaucError("RAUC does not answer any more: see systemctl status rauc.service")
+                continue
+            if message.header.message_type is not MessageType.signal:
+                if message.header.fields.get(HeaderFields.reply_serial) == serial:
+                    if not self._accepted(message):
+                        return False
+                    self._begun = True
+                continue
+            misses = 0
+            if await self._completed(message):
+                return True
+
+    def _accepted(self, reply: Message) -> bool:
+        try:
+            values(self._rauc, reply)
+        except RefusedError as error:
+            if error.text.startswith("Unsupported key"):
+                return False
+            if is_busy(error):
+                raise RaucBusyError("RAUC is busy with another installation") from None
+            if error.name.startswith(
+                DBUS_ERROR
+            ):  # not from RAUC's own code: nothing is wrong with the bundle
+                raise
+            raise self._failure(error.text) from None
+        return True
+
+    async def _completed(self, signal: Message) -> bool:
+        """Take in one signal; True if it says that the bundle was installed."""
+        member = signal.header.fields.get(HeaderFields.member)
+        if member == "NameOwnerChanged" and signal.body[1] == self._rauc.name:
+            raise RaucError("RAUC went away during the installation: see journalctl -u rauc.service")
+        if not self._begun:  # it belongs to the installation before
+            return False
+        if member == "PropertiesChanged":
+            self._changed(plain(signal.body[1]))
+        elif member == "Completed":
+            if signal.body[0] == 0:
+                return True
+            text = self._last_error or await self._bus.get(self._rauc, "LastError")
+            raise self._failure(str(text))
+        return False
+
+    def _failure(self, text: str) -> HawkbitRaucError:
+        """Say in an error of ours why RAUC did not install; a stream that broke off may hold the next time."""
+        if not isinstance(self._bundle, RemoteBundle):
+            return InstallationError(sentence(text) or "RAUC failed to install the bundle without saying why")
+        if BROKEN_STREAM.search(text):
+            return RaucError(f"the stream broke off: {reason(text, self._bundle)}")
+        return InstallationError(reason(text, self._bundle))
+
+    def _changed(self, properties: Mapping[str, Any]) -> None:
+        self._last_error = str(properties.get("LastError", self._last_error))
+        percent, text, _ = properties.get("Progress", (-1, "", 0))
+        # Steps of an adaptive fallback go back, and a failure reads "100 %, Installing failed."
+        if percent > self._percent and not text.endswith("failed."):
+            self._percent = percent
+            self._progress(percent, 100)
+
+    async def _alive(self) -> bool:
+        """Ask a silent RAUC for a sign of life.
+
+        Raises:
+            RaucError: if it lives and installs nothing, so that no `Completed` is to be waited for.
+        """
+        try:
+            operation = await self._bus.get(self._rauc, "Operation", within=self._pulse.timeout)
+            if not self._begun or operation == "installing":
+                return True
+            # `idle` may be said because of somebody's refused call; only a busy RAUC refuses this one.
+            await self._bus.call(self._rauc, "GetPrimary", within=self._pulse.timeout)
+        except RefusedError as error:
+            if is_busy(error):
+                return True
+        except RaucError:
+            return False
+        if not self._stream.empty:  # what came before the answer may be the `Completed`
+            return True
+        raise RaucError("RAUC ended the installation without saying how: its slots will tell")

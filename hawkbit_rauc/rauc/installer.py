@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""RAUC over its D-Bus interface: look at the slots, install a bundle and see how it ends, mark a slot.
+
+Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.xml. What it is careful about:
+
+* Only `Completed` ends an installation. `Operation` turns `idle` too when somebody's second
+  InstallBundle is refused while the first goes on.
+* `Completed` carries no id: it counts when it comes from the process that we called, after its reply.
+* RAUC may die (no `Completed` ever comes), hang, or end without our hearing of it; all end the wait.
+* Nearly all errors have the same D-Bus name, so that only the text tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from hawkbit_rauc.board.dbus import BUS, Bus, Peer, RefusedError, sentence
+from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.model import BundleFacts, RemoteBundle, System
+from hawkbit_rauc.ports import Progress, Source
+from hawkbit_rauc.rauc.answers import (
+    BROKEN_STREAM,
+    SYSTEM_CONF,
+    UNKNOWN_METHOD,
+    access_to,
+    is_busy,
+    read_boot_loader,
+    read_facts,
+    read_slots,
+    read_version,
+    reason,
+)
+from hawkbit_rauc.rauc.installation import Installation, Pulse
+
+NAME = "de.pengutronix.rauc"
+RAUC = Peer("RAUC", "rauc.service", NAME, "/", f"{NAME}.Installer")
+
+
+#: Seconds for reading and verifying a bundle; the signature of a plain one covers all of its bytes.
+INSPECTION = 300.0
+
+_RULES = (
+    f"type='signal',sender='{NAME}',path='/'",
+    f"type='signal',sender='{BUS.name}',interface='{BUS.interface}',member='NameOwnerChanged',arg0='{NAME}'",
+)
+
+
+@frozen
+class Description:
+    """What `hawkbit-rauc check` prints about RAUC.
+
+    Attributes:
+        system: slots, primary, compatible, boot loader, witness.
+        version: what its interface says of its version, such as "1.13 or later".
+        inspects_streams: whether it can be asked to look into a bundle that it would stream (1.9).
+    """
+
+    system: System
+    version: str
+    inspects_streams: bool
+
+
+class Rauc:
+    """The installer (`ports.Installer`).
+
+    Args:
+        bus: the bus that RAUC is on.
+        witness: asks whether this boot is vouched for; None, also as its answer, leaves that to the boot loader.
+        system_conf: where RAUC's configuration may be.
+        pulse: when a silent RAUC is given up.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        witness: Callable[[], Awaitable[bool | None]] | None = None,
+        system_conf: Iterable[Path] = SYSTEM_CONF,
+        pulse: Pulse | None = None,
+    ) -> None:
+        self._bus = bus
+        self._witness = witness
+        self._system_conf = tuple(system_conf)
+        self._pulse = pulse or Pulse()
+        self._takes_transaction = True
+
+    async def system(self) -> System:
+        """Look at slots, primary and boot state.
+
+        Raises:
+            RaucBusyError: if RAUC is installing, when it tells nothing of its slots.
+            RaucError: if RAUC can't be asked.
+        """
+        properties = await self._idle()
+        try:
+            (found,) = await self._call("GetSlotStatus")
+            slots = read_slots(found, str(properties.get("BootSlot", "")))
+        except RefusedError as error:
+            if error.name != UNKNOWN_METHOD:
+                raise
+            slots = ()
+        return System(
+            slots=slots,
+            primary=await self._primary(),
+            compatible=str(properties.get("Compatible", "")),
+            boot_loader=read_boot_loader(self._system_conf),
+            witnessed=None if self._witness is None else await self._witness(),
+        )
+
+    async def look_into(self, bundle: Source) -> BundleFacts:
+        """Ask what a bundle says of itself.
+
+        Args:
+            bundle: where it is; RAUC reads what it has to.
+
+        Returns:
+            Nothing where RAUC can't tell: before 1.10, or of a bundle that it does not accept, of which the
+            installation will say why.
+
+        Raises:
+            RaucBusyError: if RAUC is installing.
+            RaucError: if RAUC can't be asked.
+        """
+        try:
+            return read_facts(await self._inspect(bundle))
+        except RefusedError:
+            return BundleFacts()
+
+    async def refusal(self, bundle: RemoteBundle) -> str | None:
+        """Have RAUC look into a bundle that it is to stream; nothing is written.
+
+        Args:
+            bundle: where it is.
+
+        Returns:
+            Why RAUC can't stream it; None where it can.
+
+        Raises:
+            RaucBusyError: if RAUC is installing.
+            RaucError: if RAUC can't be asked, or if it does not get at the bundle just now.
+        """
+        try:
+            await self._inspect(bundle)
+        except RefusedError as error:
+            if error.name == UNKNOWN_METHOD:
+                return "RAUC before 1.9 can't be asked whether it can stream"
+            if BROKEN_STREAM.search(error.text):
+                raise RaucError(f"RAUC can't stream: {reason(error.text, bundle)}") from None
+            return f"RAUC can't stream this bundle: {reason(error.text, bundle)}"
+        return None
+
+    async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
+        """Install a bundle; returns when RAUC said `Completed 0`.
+
+        Args:
+            bundle: where RAUC finds it.
+            transaction: our id for it; RAUC before 1.10 does not take it.
+            progress: called with per cent and 100.
+
+        Raises:
+            InstallationError: if RAUC refused the bundle or failed to install it.
+            RaucBusyError: if it is busy with another installation; nothing was begun.
+            RaucError: if RAUC or the bus is not there, went away or hangs, or the stream broke off.
+        """
+        async with self._bus.listen(*_RULES) as stream:
+            await self._idle()
+            (owner,) = await self._bus.call(BUS, "GetNameOwner", "s", NAME)
+            stream.senders = frozenset((owner, BUS.name))
+            # The unique name: another RAUC that is started meanwhile shall not get our call.
+            rauc = evolve(RAUC, name=owner)
+            installation = Installation(self._bus, rauc, stream, self._pulse, progress, bundle)
+            if self._takes_transaction:
+                options = {"transaction-id": ("s", transaction)}
+                if await installation.run(options):
+                    return
+                self._takes_transaction = False
+            if not await installation.run({}):
+                raise InstallationError("RAUC does not know an option of the installation: is it too old?")
+
+    async def mark(self, state: str, slot: str) -> None:
+        """Mark a slot.
+
+        Args:
+            state: "good", "bad" or "active".
+            slot: its name; "booted" and "other" are RAUC's own words for two of them.
+
+        Raises:
+            RaucBusyError: if RAUC is installing.
+            RaucError: if RAUC can't be asked or could not do it.
+        """
+        try:
+            await self._call("Mark", "ss", state, slot)
+        except RefusedError as error:
+            raise RaucError(f"RAUC could not mark {slot} {state}: {sentence(error.text)}") from None
+
+    async def describe(self) -> Description:
+        """Find out what `hawkbit-rauc check` prints. Raises: as `system`."""
+        system = await self.system()
+        (xml,) = await self._bus.call(
+            evolve(RAUC, interface="org.freedesktop.DBus.Introspectable"), "Introspect"
+        )
+        return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
+
+    async def _idle(self) -> dict[str, Any]:
+        properties = await self._bus.get_all(RAUC)
+        if properties.get("Operation") == "installing":
+            raise RaucBusyError("RAUC is busy with an installation")
+        return properties
+
+    async def _primary(self) -> str | None:
+        """Name the primary slot; with GRUB there is none until the booted slot is marked good."""
+        try:
+            (name,) = await self._call("GetPrimary")
+        except RefusedError:
+            return None
+        return str(name)
+
+    async def _inspect(self, bundle: Source) -> Mapping[str, Any]:
+        place, options = access_to(bundle)
+        (found,) = await self._call("InspectBundle", "sa{sv}", place, options, within=INSPECTION)
+        return dict(found)
+
+    async def _call(
+        self, method: str, signature: str = "", *arguments: Any, within: float | None = None
+    ) -> Any:
+        try:
+            return await self._bus.call(RAUC, method, signature, *arguments, within=within)
+        except RefusedError as error:
+            if is_busy(error):
+                raise RaucBusyError("RAUC is busy with an installation") from None
+            raise
+
+
+# ---------------------------------------------------------------- what RAUC's answers mean; pure

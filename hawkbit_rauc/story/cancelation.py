@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The answer to a cancelation: accepted as long as the board can keep the old system (DDI, cancelAction).
+
+Like the deployment, it may be run again from the top after any interruption.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from attrs import evolve
+
+from hawkbit_rauc.errors import RaucBusyError
+from hawkbit_rauc.model import Execution, Feedback, Finished, Record
+from hawkbit_rauc.rules.outcome import ever_installed, judge, reversible
+from hawkbit_rauc.rules.verdicts import Decided, Install, Wait
+from hawkbit_rauc.story.deployment import conclude
+from hawkbit_rauc.story.work import World
+
+log = logging.getLogger(__name__)
+
+
+async def answer(action: str, record: Record | None, world: World, *, writing: bool) -> None:
+    """Accept or reject that an action is canceled.
+
+    Args:
+        action: id of the action to be stopped.
+        record: what is known of the last action, None where the journal was lost.
+        world: what it takes.
+        writing: whether an installation of it runs that can't be stopped (RAUC has no way to).
+
+    Raises:
+        PassingError: try again later; nothing is lost.
+    """
+    if record and record.overtaken and record.overtaken.action == action:
+        record = record.overtaken
+    if writing:
+        await _reject(action, "RAUC is writing the new system, which can't be interrupted", world)
+    elif record is None:
+        await _answer_unknown(action, world)
+    elif record.action != action or record.told or (record.attempt <= record.series and not record.outcome):
+        before = record.action == action and record.bundle and not record.told
+        why = "its bundles before this one stay installed" if before else "nothing was installed"
+        await _accept(action, record, why, world)
+    else:
+        await _answer_begun(record, world)
+
+
+async def _answer_unknown(action: str, world: World) -> None:
+    """Without a journal nobody can say whether what RAUC installed last was this action's.
+
+    Rejected, the deployment is offered again, and its history or RAUC's transaction id tell.
+    """
+    if ever_installed(await world.installer.system()):
+        await _reject(action, "this board lost its note of what it installed and has to look first", world)
+    else:
+        await _accept(action, None, "nothing was installed", world)
+
+
+async def _answer_begun(record: Record, world: World) -> None:
+    try:
+        system = await world.installer.system()
+    except RaucBusyError as busy:
+        await _reject(record.action, str(busy), world)
+        return
+    verdict = judge(record, system, world.board.boot_id)
+    booted = system.booted
+    old_runs = booted is not None and system.key(booted) == record.booted
+    if isinstance(verdict, Decided) and verdict.outcome.success and record.more:
+        await _accept(record.action, record, "its bundles up to now stay installed, no other is", world)
+    elif isinstance(verdict, Decided) and not (record.undoing and old_runs):
+        # A final that is told now wins over the cancelation (DDI accepts it while canceling).
+        world.journal.write(evolve(record, outcome=verdict.outcome))
+        await conclude(evolve(record, outcome=verdict.outcome), world)
+    elif isinstance(verdict, Wait) and not old_runs:
+        await _reject(record.action, verdict.why, world)
+    elif isinstance(verdict, Install):
+        await _accept(record.action, record, "the interrupted installation is not taken up again", world)
+    elif booted is None or (target := reversible(record, system)) is None:
+        why = "more than the other slot group was written, so the old system can't be kept safely"
+        await _reject(record.action, why, world)
+    else:
+        record = evolve(record, undoing=True)
+        world.journal.write(record)
+        await world.installer.mark("active", booted.name)
+        await world.installer.mark("bad", target.name)
+        done = f"slot {booted.name} was made primary again and slot {target.name} marked bad"
+        await _accept(record.action, record, done, world)
+
+
+async def _accept(action: str, record: Record | None, why: str, world: World) -> None:
+    world.downloads.discard()
+    details = (f"canceled: {why}",)
+    await world.server.tell(Feedback(action, Execution.CLOSED, Finished.SUCCESS, details, cancel=True))
+    if record is not None and record.action == action:
+        world.journal.write(evolve(record, told=True))
+    world.server.forget()
+    log.info("action %s canceled: %s", action, why)
+
+
+async def _reject(action: str, why: str, world: World) -> None:
+    await world.server.tell(
+        Feedback(action, Execution.REJECTED, details=(f"not canceled: {why}",), cancel=True)
+    )
+    world.server.forget()
+    log.warning("action %s not canceled: %s", action, why)
