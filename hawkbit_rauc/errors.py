@@ -15,10 +15,12 @@
     │   │   └── MismatchError       all of it arrived, but not what was announced
     │   ├── SpaceError              not enough room for the bundle
     │   ├── StateError              the state folder can't be written
-    │   └── RaucError               RAUC or the bus is not there, hangs, or died
-    │       └── RaucBusyError       RAUC works on another installation
+    │   ├── BusError                the D-Bus, or whom we ask on it, is not there, hangs, or went away
+    │   │   └── RefusedError            it answered with an error
+    │   └── InstallerError          the installer can't be asked, hangs, or went away
+    │       └── InstallerBusyError      it works on another installation
     └── DeploymentError             the action can't succeed: close it as failed
-        └── InstallationError       RAUC refused or failed to install the bundle
+        └── InstallationError       the installer refused the bundle, or failed to install it
 
 `str(error)` is one sentence fit for hawkBit's action history: no tokens, no query strings.
 Errors don't log themselves.
@@ -91,12 +93,30 @@ class StateError(PassingError):
     """The state folder can't be written: full, read-only or gone."""
 
 
-class RaucError(PassingError):
-    """RAUC or the D-Bus is not there, does not answer, or went away."""
+class BusError(PassingError):
+    """The D-Bus, or whom we ask on it, is not there, does not answer, or went away."""
 
 
-class RaucBusyError(RaucError):
-    """RAUC is busy with an installation, somebody else's or one of ours that goes on."""
+class RefusedError(BusError):
+    """A call was answered with an error.
+
+    Attributes:
+        name: D-Bus name of the error; RAUC uses the same one for nearly all.
+        text: what it says, as it came.
+    """
+
+    def __init__(self, message: str, name: str, text: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.text = text
+
+
+class InstallerError(PassingError):
+    """The installer, or the way to it, is not there, does not answer, or went away."""
+
+
+class InstallerBusyError(InstallerError):
+    """The installer is busy with an installation, somebody else's or one of ours that goes on."""
 
 
 class DeploymentError(HawkbitRaucError):
@@ -104,4 +124,4 @@ class DeploymentError(HawkbitRaucError):
 
 
 class InstallationError(DeploymentError):
-    """RAUC refused the bundle or failed to install it (its LastError is the message)."""
+    """The installer refused the bundle or failed to install it; the message is its own."""

@@ -81,7 +81,7 @@ class Downloads(Protocol):
         disk.
 
         Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact),
-        DeploymentError (it can't be streamed), RaucError.
+        DeploymentError (it can't be streamed), InstallerError.
         """
 
     def discard(self, *, older_than: float = 0) -> None:
@@ -92,7 +92,7 @@ class Installer(Protocol):
     """RAUC."""
 
     async def system(self) -> System:
-        """Look at slots, primary and boot state. Raises: RaucBusyError, RaucError."""
+        """Look at slots, primary and boot state. Raises: InstallerBusyError, InstallerError."""
 
     async def look_into(self, bundle: Source) -> BundleFacts:
         """Ask what a bundle says of itself; nothing where RAUC can't tell (before 1.10)."""
@@ -100,13 +100,13 @@ class Installer(Protocol):
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
 
-        Raises: InstallationError (Completed 1 or refused for good), RaucBusyError (refused because
-        of another installation; nothing was begun), RaucError (went away; whatever happened is seen
+        Raises: InstallationError (Completed 1 or refused for good), InstallerBusyError (refused because
+        of another installation; nothing was begun), InstallerError (went away; whatever happened is seen
         in the slots' status later).
         """
 
     async def mark(self, state: str, slot: str) -> None:
-        """Mark a slot (by name) "good", "bad" or "active". Raises: RaucError."""
+        """Mark a slot (by name) "good", "bad" or "active". Raises: InstallerError."""
 
 
 class Hooks(Protocol):

@@ -18,7 +18,7 @@ from hawkbit_rauc.board.dbus import Bus
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import Config
-from hawkbit_rauc.errors import NothingWaitsError, RaucError
+from hawkbit_rauc.errors import BusError, NothingWaitsError
 from hawkbit_rauc.model import Identity, Status
 
 DONE, NOTHING, UNREACHABLE = 0, 1, 2
@@ -40,7 +40,7 @@ async def run(arguments: argparse.Namespace, config: Config) -> int:
     except NothingWaitsError as error:
         sys.stderr.write(f"{error}\n")
         return NOTHING
-    except RaucError as error:
+    except BusError as error:
         sys.stderr.write(f"{error}\n")
         return UNREACHABLE
     finally:
@@ -51,7 +51,7 @@ async def _ask(daemon: Remote, arguments: argparse.Namespace, config: Config) ->
     if arguments.command == "status":
         try:
             status = await daemon.status()
-        except RaucError:
+        except BusError:
             status = _from_journal(config)
         now = BootClock().now()
         sys.stdout.write(_as_json(status, now) if arguments.json else _as_text(status, now))

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from jeepney import HeaderFields, Message, new_error, new_method_return
 
-from hawkbit_rauc.board.dbus import Bus, Peer, RefusedError
-from hawkbit_rauc.errors import HawkbitRaucError, NothingWaitsError, RaucError
+from hawkbit_rauc.board.dbus import Bus, Peer
+from hawkbit_rauc.errors import BusError, HawkbitRaucError, NothingWaitsError, RefusedError
 from hawkbit_rauc.model import Status
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Control:
             self._told = self._values()
             try:
                 await self._bus.own(NAME, self._reply)
-            except RaucError as error:
+            except BusError as error:
                 if str(error) != warned:
                     warned = str(error)
                     log.info("nobody can control this program on the bus: %s", error)
@@ -144,7 +144,7 @@ class Control:
             await self._bus.emit(
                 PATH, f"{_DBUS}.Properties", "PropertiesChanged", "sa{sv}as", INTERFACE, different, []
             )
-        except RaucError as error:
+        except BusError as error:
             log.debug("nobody was told on the bus: %s", error)
 
     def _values(self) -> dict[str, tuple[str, Any]]:
@@ -217,7 +217,7 @@ class Remote:
         self._bus = bus
 
     async def status(self) -> Status:
-        """Return what the daemon does. Raises: RaucError where it is not there."""
+        """Return what the daemon does. Raises: BusError where it is not there."""
         found = await self._bus.get_all(CLIENT)
         return Status(
             state=found["State"],
@@ -231,7 +231,7 @@ class Remote:
         )
 
     async def poll(self) -> None:
-        """Have the server asked now. Raises: RaucError where the daemon is not there."""
+        """Have the server asked now. Raises: BusError where the daemon is not there."""
         await self._bus.call(CLIENT, "Poll")
 
     async def answer(self, action: str | None, *, given: bool, message: str) -> str:
@@ -242,7 +242,7 @@ class Remote:
 
         Raises:
             NothingWaitsError: nothing waits, or another action.
-            RaucError: the daemon is not there, or could not do it.
+            BusError: the daemon is not there, or could not do it.
         """
         method = "Confirm" if given else "Deny"
         try:

@@ -33,7 +33,7 @@ from jeepney.bus import get_bus
 from jeepney.bus_messages import message_bus
 from jeepney.io.asyncio import DBusConnection
 
-from hawkbit_rauc.errors import RaucError
+from hawkbit_rauc.errors import BusError, RefusedError
 
 #: Seconds for a call that has no deadline of its own; libdbus's and GDBus's default.
 TIMEOUT = 25.0
@@ -68,20 +68,6 @@ class Peer:
 BUS = Peer(
     "the D-Bus", "dbus.service", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"
 )
-
-
-class RefusedError(RaucError):
-    """A call was answered with an error.
-
-    Attributes:
-        name: D-Bus name of the error; RAUC uses the same one for nearly all.
-        text: what it says, as it came.
-    """
-
-    def __init__(self, message: str, name: str, text: str) -> None:
-        super().__init__(message)
-        self.name = name
-        self.text = text
 
 
 def plain(value: Any) -> Any:
@@ -119,14 +105,14 @@ class Stream:
     def __init__(self, line: _Line) -> None:
         self.senders: frozenset[str] | None = None
         self._line = line
-        self._messages: asyncio.Queue[Message | RaucError] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message | BusError] = asyncio.Queue()
 
     def hear(self, signal: Message) -> None:
         """Add a signal if its sender is wanted: rules of other streams may have brought it."""
         if self.senders is None or signal.header.fields.get(HeaderFields.sender) in self.senders:
             self.put(signal)
 
-    def put(self, item: Message | RaucError) -> None:
+    def put(self, item: Message | BusError) -> None:
         """Add what came; the queue has no limit."""
         self._messages.put_nowait(item)
 
@@ -139,14 +125,14 @@ class Stream:
         """Take the next message, or None when none came within so many seconds.
 
         Raises:
-            RaucError: if the bus went away.
+            BusError: if the bus went away.
         """
         try:
             async with asyncio.timeout(within):
                 item = await self._messages.get()
         except TimeoutError:
             return None
-        if isinstance(item, RaucError):
+        if isinstance(item, BusError):
             self.put(item)  # whoever asks again gets the same answer
             raise item
         return item
@@ -158,7 +144,7 @@ class Stream:
             The serial by which the reply can be told.
 
         Raises:
-            RaucError: if the bus went away.
+            BusError: if the bus went away.
         """
         serial = self._line.serial()
         self._line.replies[serial] = self.put
@@ -204,16 +190,16 @@ class Bus:
 
         Raises:
             RefusedError: if the peer answered with an error of its own.
-            RaucError: if the bus or the peer is not there, went away, or does not answer in time.
+            BusError: if the bus or the peer is not there, went away, or does not answer in time.
         """
         line = await self._open()
         serial = line.serial()
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
-        def settle(item: Message | RaucError) -> None:
+        def settle(item: Message | BusError) -> None:
             if reply.done():
                 return
-            if isinstance(item, RaucError):
+            if isinstance(item, BusError):
                 reply.set_exception(item)
             else:
                 reply.set_result(item)
@@ -225,7 +211,7 @@ class Bus:
                 await line.send(_call(peer, method, signature, arguments, start=start), serial)
                 answer = await reply
         except TimeoutError:
-            raise RaucError(
+            raise BusError(
                 f"{peer.title} does not answer ({method}, {seconds:g} s): see systemctl status {peer.unit}"
             ) from None
         finally:
@@ -253,7 +239,7 @@ class Bus:
                 other streams come as well.
 
         Raises:
-            RaucError: if the bus is not there.
+            BusError: if the bus is not there.
         """
         line = await self._open()
         stream = Stream(line)
@@ -264,7 +250,7 @@ class Bus:
             yield stream
         finally:
             line.streams.discard(stream)
-            with suppress(RaucError):
+            with suppress(BusError):
                 for rule in rules:
                     message = _call(BUS, "RemoveMatch", "s", (rule,))
                     message.header.flags = MessageFlag.no_reply_expected
@@ -278,16 +264,16 @@ class Bus:
             reply: makes the answer to a call.
 
         Raises:
-            RaucError: the bus is not there, went away, or lets somebody else have the name.
+            BusError: the bus is not there, went away, or lets somebody else have the name.
         """
         line = await self._open()
         line.reply = reply
         try:
             (owner,) = await self.call(BUS, "RequestName", "su", name, _DO_NOT_QUEUE)
             if owner not in _IS_OURS:
-                raise RaucError(f"the bus name {name} belongs to another program")
+                raise BusError(f"the bus name {name} belongs to another program")
             await line.ended.wait()
-            raise RaucError(str(line.lost))
+            raise BusError(str(line.lost))
         finally:
             line.reply = None
 
@@ -295,14 +281,14 @@ class Bus:
         """Send a signal to whoever listens.
 
         Raises:
-            RaucError: the bus is not there.
+            BusError: the bus is not there.
         """
         line = await self._open()
         message = new_signal(DBusAddress(path, interface=interface), signal, signature, arguments)
         await line.send(message, line.serial())
 
     async def close(self) -> None:
-        """Leave the bus; those who still wait get a RaucError."""
+        """Leave the bus; those who still wait get a BusError."""
         line, self._line = self._line, None
         if line is not None:
             await line.close()
@@ -319,7 +305,7 @@ class Bus:
             except (OSError, EOFError, ValueError, RuntimeError, LookupError) as error:
                 which = {"SYSTEM": "system bus", "SESSION": "session bus"}.get(address, f"bus {address}")
                 reason = str(error) or type(error).__name__
-                raise RaucError(f"the {which} is not reachable ({reason}): start {BUS.unit}") from None
+                raise BusError(f"the {which} is not reachable ({reason}): start {BUS.unit}") from None
             self._line = _Line(connection)
             return self._line
 
@@ -358,7 +344,7 @@ def values(peer: Peer, reply: Message) -> tuple[Any, ...]:
     """Return what a reply brings.
 
     Raises:
-        RefusedError, RaucError: if it is an error.
+        RefusedError, BusError: if it is an error.
     """
     if reply.header.message_type is not MessageType.error:
         return tuple(reply.body)
@@ -366,11 +352,11 @@ def values(peer: Peer, reply: Message) -> tuple[Any, ...]:
     text = str(reply.body[0]) if reply.body else name
     kind = name.removeprefix("org.freedesktop.DBus.Error.")
     if kind != name and kind.startswith(_NOT_THERE):
-        raise RaucError(f"{peer.title} is not on the bus ({sentence(text)}): start {peer.unit}")
+        raise BusError(f"{peer.title} is not on the bus ({sentence(text)}): start {peer.unit}")
     if kind != name and kind.startswith(_WENT_AWAY):
-        raise RaucError(f"{peer.title} went away before it answered: see journalctl -u {peer.unit}")
+        raise BusError(f"{peer.title} went away before it answered: see journalctl -u {peer.unit}")
     if kind != name and kind.startswith(_NOT_ALLOWED):
-        raise RaucError(
+        raise BusError(
             f"{peer.title} may not be called ({sentence(text)}): allow it in the D-Bus or polkit policy"
         )
     raise RefusedError(f"{peer.title} refused: {sentence(text)}", name, text)
@@ -390,9 +376,9 @@ class _Line:
     """One connection with its receive loop, until it is lost."""
 
     def __init__(self, connection: DBusConnection) -> None:
-        self.replies: dict[int, Callable[[Message | RaucError], None]] = {}
+        self.replies: dict[int, Callable[[Message | BusError], None]] = {}
         self.streams: set[Stream] = set()
-        self.lost: RaucError | None = None
+        self.lost: BusError | None = None
         self.ended = asyncio.Event()
         self.reply: Callable[[Message], Awaitable[Message]] | None = None
         self._answers: set[asyncio.Task[None]] = set()
@@ -409,7 +395,7 @@ class _Line:
             await self._connection.send(message, serial=serial)
         except OSError as error:
             self._lose(error)
-            raise RaucError(str(self.lost)) from None
+            raise BusError(str(self.lost)) from None
 
     async def close(self) -> None:
         self._task.cancel()
@@ -448,15 +434,13 @@ class _Line:
     async def _answer(self, reply: Callable[[Message], Awaitable[Message]], call: Message) -> None:
         answer = await reply(call)
         if not call.header.flags & MessageFlag.no_reply_expected:
-            with suppress(RaucError):
+            with suppress(BusError):
                 await self.send(answer, self.serial())
 
     def _lose(self, error: Exception) -> None:
         if self.lost is None:
             reason = str(error) or type(error).__name__
-            self.lost = RaucError(
-                f"the D-Bus connection was lost ({reason}): see systemctl status {BUS.unit}"
-            )
+            self.lost = BusError(f"the D-Bus connection was lost ({reason}): see systemctl status {BUS.unit}")
             for tell in [*self.replies.values(), *(stream.put for stream in self.streams)]:
                 tell(self.lost)
             self.replies.clear()

@@ -143,7 +143,7 @@ def unit_witness(bus: Bus, unit: str) -> Callable[[], Awaitable[bool]]:
     Returns:
         A function that says whether the unit is active, or, for a `Type=oneshot` without
         `RemainAfterExit=`, ran and ended well: systemd's own account starts anew with each boot.
-        It raises RaucError where systemd can't be asked.
+        It raises BusError where systemd can't be asked.
     """
 
     async def vouches() -> bool:

@@ -67,7 +67,7 @@ class Streams:
             DownloadError: the server does not answer, or refuses.
             MismatchError: it has a file of another size than announced.
             OfferGoneError: 404 or 410 (DDI: canceled or closed meanwhile).
-            RaucError: RAUC can't be asked, or does not get at the bundle.
+            InstallerError: RAUC can't be asked, or does not get at the bundle.
             PassingError: as the download.
         """
         if ahead:

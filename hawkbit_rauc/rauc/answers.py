@@ -10,7 +10,8 @@ from typing import Any
 
 from attrs import evolve
 
-from hawkbit_rauc.board.dbus import RefusedError, plain, sentence
+from hawkbit_rauc.board.dbus import plain, sentence
+from hawkbit_rauc.errors import RefusedError
 from hawkbit_rauc.model import BundleFacts, RemoteBundle, Slot
 from hawkbit_rauc.net.urls import shown
 from hawkbit_rauc.ports import Source

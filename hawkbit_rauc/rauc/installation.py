@@ -9,8 +9,15 @@ from typing import Any
 from attrs import frozen
 from jeepney import HeaderFields, Message, MessageType
 
-from hawkbit_rauc.board.dbus import Bus, Peer, RefusedError, Stream, plain, sentence, values
-from hawkbit_rauc.errors import HawkbitRaucError, InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.board.dbus import Bus, Peer, Stream, plain, sentence, values
+from hawkbit_rauc.errors import (
+    BusError,
+    HawkbitRaucError,
+    InstallationError,
+    InstallerBusyError,
+    InstallerError,
+    RefusedError,
+)
 from hawkbit_rauc.model import RemoteBundle
 from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import BROKEN_STREAM, DBUS_ERROR, access_to, is_busy, reason
@@ -57,7 +64,7 @@ class Installation:
             if message is None:
                 misses = 0 if await self._alive() else misses + 1
                 if misses >= self._pulse.misses:
-                    raise RaucError("RAUC does not answer any more: see systemctl status rauc.service")
+                    raise InstallerError("RAUC does not answer any more: see systemctl status rauc.service")
                 continue
             if message.header.message_type is not MessageType.signal:
                 if message.header.fields.get(HeaderFields.reply_serial) == serial:
@@ -76,7 +83,7 @@ class Installation:
             if error.text.startswith("Unsupported key"):
                 return False
             if is_busy(error):
-                raise RaucBusyError("RAUC is busy with another installation") from None
+                raise InstallerBusyError("RAUC is busy with another installation") from None
             if error.name.startswith(
                 DBUS_ERROR
             ):  # not from RAUC's own code: nothing is wrong with the bundle
@@ -88,7 +95,7 @@ class Installation:
         """Take in one signal; True if it says that the bundle was installed."""
         member = signal.header.fields.get(HeaderFields.member)
         if member == "NameOwnerChanged" and signal.body[1] == self._rauc.name:
-            raise RaucError("RAUC went away during the installation: see journalctl -u rauc.service")
+            raise InstallerError("RAUC went away during the installation: see journalctl -u rauc.service")
         if not self._begun:  # it belongs to the installation before
             return False
         if member == "PropertiesChanged":
@@ -105,7 +112,7 @@ class Installation:
         if not isinstance(self._bundle, RemoteBundle):
             return InstallationError(sentence(text) or "RAUC failed to install the bundle without saying why")
         if BROKEN_STREAM.search(text):
-            return RaucError(f"the stream broke off: {reason(text, self._bundle)}")
+            return InstallerError(f"the stream broke off: {reason(text, self._bundle)}")
         return InstallationError(reason(text, self._bundle))
 
     def _changed(self, properties: Mapping[str, Any]) -> None:
@@ -120,7 +127,7 @@ class Installation:
         """Ask a silent RAUC for a sign of life.
 
         Raises:
-            RaucError: if it lives and installs nothing, so that no `Completed` is to be waited for.
+            InstallerError: if it lives and installs nothing, so that no `Completed` is to be waited for.
         """
         try:
             operation = await self._bus.get(self._rauc, "Operation", within=self._pulse.timeout)
@@ -131,8 +138,8 @@ class Installation:
         except RefusedError as error:
             if is_busy(error):
                 return True
-        except RaucError:
+        except BusError:
             return False
         if not self._stream.empty:  # what came before the answer may be the `Completed`
             return True
-        raise RaucError("RAUC ended the installation without saying how: its slots will tell")
+        raise InstallerError("RAUC ended the installation without saying how: its slots will tell")

@@ -12,14 +12,15 @@ Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.x
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
 
-from hawkbit_rauc.board.dbus import BUS, Bus, Peer, RefusedError, sentence
-from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.board.dbus import BUS, Bus, Peer, sentence
+from hawkbit_rauc.errors import BusError, InstallationError, InstallerBusyError, InstallerError, RefusedError
 from hawkbit_rauc.model import BundleFacts, RemoteBundle, System
 from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import (
@@ -92,24 +93,25 @@ class Rauc:
         """Look at slots, primary and boot state.
 
         Raises:
-            RaucBusyError: if RAUC is installing, when it tells nothing of its slots.
-            RaucError: if RAUC can't be asked.
+            InstallerBusyError: if RAUC is installing, when it tells nothing of its slots.
+            InstallerError: if RAUC can't be asked.
         """
-        properties = await self._idle()
-        try:
-            (found,) = await self._call("GetSlotStatus")
-            slots = read_slots(found, str(properties.get("BootSlot", "")))
-        except RefusedError as error:
-            if error.name != UNKNOWN_METHOD:
-                raise
-            slots = ()
-        return System(
-            slots=slots,
-            primary=await self._primary(),
-            compatible=str(properties.get("Compatible", "")),
-            boot_loader=read_boot_loader(self._system_conf),
-            witnessed=None if self._witness is None else await self._witness(),
-        )
+        with _said_of_the_installer():
+            properties = await self._idle()
+            try:
+                (found,) = await self._call("GetSlotStatus")
+                slots = read_slots(found, str(properties.get("BootSlot", "")))
+            except RefusedError as error:
+                if error.name != UNKNOWN_METHOD:
+                    raise
+                slots = ()
+            return System(
+                slots=slots,
+                primary=await self._primary(),
+                compatible=str(properties.get("Compatible", "")),
+                boot_loader=read_boot_loader(self._system_conf),
+                witnessed=None if self._witness is None else await self._witness(),
+            )
 
     async def look_into(self, bundle: Source) -> BundleFacts:
         """Ask what a bundle says of itself.
@@ -122,13 +124,14 @@ class Rauc:
             installation will say why.
 
         Raises:
-            RaucBusyError: if RAUC is installing.
-            RaucError: if RAUC can't be asked.
+            InstallerBusyError: if RAUC is installing.
+            InstallerError: if RAUC can't be asked.
         """
-        try:
-            return read_facts(await self._inspect(bundle))
-        except RefusedError:
-            return BundleFacts()
+        with _said_of_the_installer():
+            try:
+                return read_facts(await self._inspect(bundle))
+            except RefusedError:
+                return BundleFacts()
 
     async def refusal(self, bundle: RemoteBundle) -> str | None:
         """Have RAUC look into a bundle that it is to stream; nothing is written.
@@ -140,18 +143,19 @@ class Rauc:
             Why RAUC can't stream it; None where it can.
 
         Raises:
-            RaucBusyError: if RAUC is installing.
-            RaucError: if RAUC can't be asked, or if it does not get at the bundle just now.
+            InstallerBusyError: if RAUC is installing.
+            InstallerError: if RAUC can't be asked, or if it does not get at the bundle just now.
         """
-        try:
-            await self._inspect(bundle)
-        except RefusedError as error:
-            if error.name == UNKNOWN_METHOD:
-                return "RAUC before 1.9 can't be asked whether it can stream"
-            if BROKEN_STREAM.search(error.text):
-                raise RaucError(f"RAUC can't stream: {reason(error.text, bundle)}") from None
-            return f"RAUC can't stream this bundle: {reason(error.text, bundle)}"
-        return None
+        with _said_of_the_installer():
+            try:
+                await self._inspect(bundle)
+            except RefusedError as error:
+                if error.name == UNKNOWN_METHOD:
+                    return "RAUC before 1.9 can't be asked whether it can stream"
+                if BROKEN_STREAM.search(error.text):
+                    raise InstallerError(f"RAUC can't stream: {reason(error.text, bundle)}") from None
+                return f"RAUC can't stream this bundle: {reason(error.text, bundle)}"
+            return None
 
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
@@ -163,9 +167,13 @@ class Rauc:
 
         Raises:
             InstallationError: if RAUC refused the bundle or failed to install it.
-            RaucBusyError: if it is busy with another installation; nothing was begun.
-            RaucError: if RAUC or the bus is not there, went away or hangs, or the stream broke off.
+            InstallerBusyError: if it is busy with another installation; nothing was begun.
+            InstallerError: if RAUC or the bus is not there, went away or hangs, or the stream broke off.
         """
+        with _said_of_the_installer():
+            await self._install(bundle, transaction, progress)
+
+    async def _install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         async with self._bus.listen(*_RULES) as stream:
             await self._idle()
             (owner,) = await self._bus.call(BUS, "GetNameOwner", "s", NAME)
@@ -189,26 +197,28 @@ class Rauc:
             slot: its name; "booted" and "other" are RAUC's own words for two of them.
 
         Raises:
-            RaucBusyError: if RAUC is installing.
-            RaucError: if RAUC can't be asked or could not do it.
+            InstallerBusyError: if RAUC is installing.
+            InstallerError: if RAUC can't be asked or could not do it.
         """
-        try:
-            await self._call("Mark", "ss", state, slot)
-        except RefusedError as error:
-            raise RaucError(f"RAUC could not mark {slot} {state}: {sentence(error.text)}") from None
+        with _said_of_the_installer():
+            try:
+                await self._call("Mark", "ss", state, slot)
+            except RefusedError as error:
+                raise InstallerError(f"RAUC could not mark {slot} {state}: {sentence(error.text)}") from None
 
     async def describe(self) -> Description:
         """Find out what `hawkbit-rauc check` prints. Raises: as `system`."""
-        system = await self.system()
-        (xml,) = await self._bus.call(
-            evolve(RAUC, interface="org.freedesktop.DBus.Introspectable"), "Introspect"
-        )
-        return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
+        with _said_of_the_installer():
+            system = await self.system()
+            (xml,) = await self._bus.call(
+                evolve(RAUC, interface="org.freedesktop.DBus.Introspectable"), "Introspect"
+            )
+            return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
 
     async def _idle(self) -> dict[str, Any]:
         properties = await self._bus.get_all(RAUC)
         if properties.get("Operation") == "installing":
-            raise RaucBusyError("RAUC is busy with an installation")
+            raise InstallerBusyError("RAUC is busy with an installation")
         return properties
 
     async def _primary(self) -> str | None:
@@ -231,8 +241,17 @@ class Rauc:
             return await self._bus.call(RAUC, method, signature, *arguments, within=within)
         except RefusedError as error:
             if is_busy(error):
-                raise RaucBusyError("RAUC is busy with an installation") from None
+                raise InstallerBusyError("RAUC is busy with an installation") from None
             raise
 
 
 # ---------------------------------------------------------------- what RAUC's answers mean; pure
+
+
+@contextmanager
+def _said_of_the_installer() -> Iterator[None]:
+    """Let the troubles of the bus be those of the installer (`ports.Installer`)."""
+    try:
+        yield
+    except BusError as error:
+        raise InstallerError(str(error)) from error

@@ -10,7 +10,7 @@ import logging
 
 from attrs import evolve
 
-from hawkbit_rauc.errors import RaucBusyError
+from hawkbit_rauc.errors import InstallerBusyError
 from hawkbit_rauc.model import Execution, Feedback, Finished, Record
 from hawkbit_rauc.rules.outcome import ever_installed, judge, reversible
 from hawkbit_rauc.rules.verdicts import Decided, Install, Wait
@@ -60,7 +60,7 @@ async def _answer_unknown(action: str, world: World) -> None:
 async def _answer_begun(record: Record, world: World) -> None:
     try:
         system = await world.installer.system()
-    except RaucBusyError as busy:
+    except InstallerBusyError as busy:
         await _reject(record.action, str(busy), world)
         return
     verdict = judge(record, system, world.board.boot_id)

@@ -12,7 +12,7 @@ import logging
 
 from attrs import evolve
 
-from hawkbit_rauc.errors import DeploymentError, OfferGoneError, PassingError, RaucBusyError, ServerError
+from hawkbit_rauc.errors import DeploymentError, InstallerBusyError, OfferGoneError, PassingError, ServerError
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Outcome, Record, Told
 from hawkbit_rauc.rules import bundles, notes
 from hawkbit_rauc.rules.memory import begin, recall
@@ -122,7 +122,7 @@ async def _install(deployment: Deployment, nothing_known: bool, work: Work, worl
         work.stage = Stage.INSTALLING
         async with world.board.awake("installing a bundle", shutdown=True):
             await world.installer.install(bundle, record.transaction or "", progress(what, work, world))
-    except (ServerError, OfferGoneError, RaucBusyError):
+    except (ServerError, OfferGoneError, InstallerBusyError):
         keep(before, work, world)  # not told, or refused: this attempt was not begun
         work.alive = alive
         raise

@@ -10,7 +10,7 @@ import logging
 
 from attrs import define
 
-from hawkbit_rauc.errors import PassingError, RaucError
+from hawkbit_rauc.errors import InstallerError, PassingError
 from hawkbit_rauc.rules import outcome
 from hawkbit_rauc.rules.outcome import brought, committed
 from hawkbit_rauc.story.deployment import unbooted
@@ -45,7 +45,7 @@ class Running:
         try:
             await self._look(idle=idle)
         except PassingError as error:
-            if str(error) != self._trouble and not isinstance(error, RaucError):
+            if str(error) != self._trouble and not isinstance(error, InstallerError):
                 log.warning("hawkBit was not told what this board runs: %s", error)
             self._trouble = str(error)
 

@@ -12,8 +12,8 @@ from rig.bus import Bus as RigBus
 from using import on_bus
 
 from hawkbit_rauc.app.control import CLIENT, INTERFACE, PATH, PROPERTIES, Control, Remote
-from hawkbit_rauc.board.dbus import Bus, RefusedError
-from hawkbit_rauc.errors import NothingWaitsError, RaucError, ServerError
+from hawkbit_rauc.board.dbus import Bus
+from hawkbit_rauc.errors import BusError, NothingWaitsError, RefusedError, ServerError
 from hawkbit_rauc.model import Status
 
 IDLE = Status("idle", next_poll=1.5, last_action="4", last_outcome="success", last_reason="booted")
@@ -202,5 +202,5 @@ def test_name_of_another_program_is_left_alone(bus: RigBus) -> None:
 
 
 def test_daemon_that_is_not_there_is_told(bus: RigBus) -> None:
-    with pytest.raises(RaucError, match=r"hawkbit-rauc is not on the bus.*hawkbit-rauc\.service"):
+    with pytest.raises(BusError, match=r"hawkbit-rauc is not on the bus.*hawkbit-rauc\.service"):
         on_bus(bus, lambda ours: Remote(ours).status())

@@ -10,8 +10,8 @@ from rig.bus import Bus as RigBus
 from stand_in import StandIn
 from using import on_bus
 
-from hawkbit_rauc.board.dbus import Bus, Peer, RefusedError
-from hawkbit_rauc.errors import RaucError
+from hawkbit_rauc.board.dbus import Bus, Peer
+from hawkbit_rauc.errors import BusError, RefusedError
 
 ECHO = Peer("the echo", "echo.service", "org.example.Echo", "/echo", "org.example.Echo")
 RULE = "type='signal',sender='org.example.Echo'"
@@ -50,7 +50,7 @@ def test_silent_peer_is_given_up(bus: RigBus) -> None:
     """A call without an answer ends at its deadline with a sentence that names the unit."""
     with (
         echo(bus),
-        pytest.raises(RaucError, match=r"the echo does not answer \(Sleep, 0\.2 s\).*echo\.service"),
+        pytest.raises(BusError, match=r"the echo does not answer \(Sleep, 0\.2 s\).*echo\.service"),
     ):
         on_bus(bus, lambda ours: ours.call(ECHO, "Sleep", within=0.2))
 
@@ -66,7 +66,7 @@ def test_peer_that_dies_in_a_call_is_told(bus: RigBus) -> None:
         await asyncio.to_thread(stand_in.__exit__, None, None, None)
         await call
 
-    with pytest.raises(RaucError, match="the echo went away before it answered"):
+    with pytest.raises(BusError, match="the echo went away before it answered"):
         on_bus(bus, story)
 
 
@@ -118,11 +118,11 @@ def test_dead_bus_wakes_everybody(bus: RigBus) -> None:
             await asyncio.to_thread(stand_in.called.wait, 10)
             await asyncio.to_thread(bus.kill)
             for ended in await asyncio.gather(*waiting, stream.get(50), return_exceptions=True):
-                assert isinstance(ended, RaucError)
+                assert isinstance(ended, BusError)
                 assert "D-Bus connection was lost" in str(ended)
-            with pytest.raises(RaucError, match="lost"):
+            with pytest.raises(BusError, match="lost"):
                 await stream.send(ECHO, "Say", "s", "x")
-        with pytest.raises(RaucError, match=r"is not reachable \(.*\): start dbus\.service"):
+        with pytest.raises(BusError, match=r"is not reachable \(.*\): start dbus\.service"):
             await ours.call(ECHO, "Sleep")
 
     with echo(bus) as stand_in:
@@ -135,7 +135,7 @@ def test_bus_is_used_again_when_it_is_back(bus: RigBus) -> None:
     async def story(ours: Bus) -> tuple[str]:
         async with ours.listen(RULE) as stream:
             await asyncio.to_thread(bus.restart)
-            with pytest.raises(RaucError, match="lost"):
+            with pytest.raises(BusError, match="lost"):
                 await stream.get(10)
         with echo(bus):
             return await ours.call(ECHO, "Say", "s", "after")  # type: ignore[return-value]
@@ -205,7 +205,7 @@ def test_bus_is_the_one_that_rauc_is_on(
 @pytest.mark.parametrize("address", ["tcp:host=127.0.0.1,port=1", "nonsense", "unix:path=/nonexistent/bus"])
 def test_useless_address_is_told(address: str) -> None:
     """An address that leads nowhere, or that is none, is a sentence about the bus."""
-    with pytest.raises(RaucError, match=r"the bus .* is not reachable \(.+\): start dbus\.service"):
+    with pytest.raises(BusError, match=r"the bus .* is not reachable \(.+\): start dbus\.service"):
         asyncio.run(Bus(address).call(ECHO, "Say", "s", "x"))
 
 
@@ -217,5 +217,5 @@ def test_bus_that_accepts_and_says_nothing_is_given_up(tmp_path: Path) -> None:
         async with server:
             await Bus(f"unix:path={tmp_path}/socket", timeout=0.2).call(ECHO, "Sleep")
 
-    with pytest.raises(RaucError, match="is not reachable"):
+    with pytest.raises(BusError, match="is not reachable"):
         asyncio.run(story())

@@ -13,7 +13,7 @@ from rig.bus import Bus, BusError
 from rig.rauc import INSTALLER, Board
 from using import IMPATIENT, quiet, with_rauc
 
-from hawkbit_rauc.errors import InstallationError, RaucBusyError, RaucError
+from hawkbit_rauc.errors import InstallationError, InstallerBusyError, InstallerError
 from hawkbit_rauc.rauc.installer import Rauc
 
 NewBoard = Callable[..., Board]
@@ -38,7 +38,7 @@ def interrupted(
 
     try:
         with_rauc(board.bus, story, pulse=IMPATIENT)
-    except* RaucError as group:
+    except* InstallerError as group:
         raise group.exceptions[0] from None
 
 
@@ -139,14 +139,14 @@ def test_another_installation_means_busy(new_board: NewBoard, version: str) -> N
     theirs, ours = board.bundle("2.0.0", size=MIB), board.bundle("3.0.0", size=MIB)
 
     async def story(rauc: Rauc) -> None:
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.system()
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.install(ours.path, "ours", quiet)
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.mark("good", "rootfs.0")
         if version == "1.13":
-            with pytest.raises(RaucBusyError):
+            with pytest.raises(InstallerBusyError):
                 await rauc.look_into(ours.path)
 
     with somebody_installs(board, theirs):
@@ -161,9 +161,9 @@ def test_busy_is_seen_although_rauc_says_idle(new_board: NewBoard, version: str)
     theirs, ours = board.bundle("2.0.0", size=MIB), board.bundle("3.0.0", size=MIB)
 
     async def story(rauc: Rauc) -> None:
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.system()
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.install(ours.path, "ours", quiet)
 
     with somebody_installs(board, theirs):
@@ -202,7 +202,7 @@ def test_our_installation_goes_on_when_somebody_is_refused(new_board: NewBoard, 
 def test_killed_rauc_is_a_rauc_error_at_once(new_board: NewBoard, version: str) -> None:
     """RAUC killed while it writes ends the wait, and the slots can be looked at when it is back."""
     board = new_board(rauc=version)
-    with pytest.raises(RaucError, match="went away during the installation"):
+    with pytest.raises(InstallerError, match="went away during the installation"):
         interrupted(board, board.bundle(size=MIB), board.kill)
     board.start()
     system = with_rauc(board.bus, lambda rauc: rauc.system())
@@ -213,7 +213,7 @@ def test_killed_rauc_is_a_rauc_error_at_once(new_board: NewBoard, version: str) 
 def test_restarted_rauc_does_not_look_like_success(new_board: NewBoard, version: str) -> None:
     """A fresh RAUC that says idle without an error is not taken for the end of our installation."""
     board = new_board(rauc=version)
-    with pytest.raises(RaucError, match="went away during the installation"):
+    with pytest.raises(InstallerError, match="went away during the installation"):
         interrupted(board, board.bundle(size=MIB), board.restart)
     assert board.bus.property(INSTALLER, "LastError") == ""
 
@@ -222,7 +222,7 @@ def test_restarted_rauc_does_not_look_like_success(new_board: NewBoard, version:
 def test_stopped_rauc_is_given_up(new_board: NewBoard, version: str) -> None:
     """A RAUC that is stopped in the middle is noticed, because it misses its answers."""
     board = new_board(rauc=version)
-    with pytest.raises(RaucError, match="does not answer any more"):
+    with pytest.raises(InstallerError, match="does not answer any more"):
         interrupted(board, board.bundle(size=MIB), board.stop)
 
 
@@ -246,13 +246,13 @@ def test_silent_but_living_rauc_is_waited_for(board: Board) -> None:
 def test_stopped_rauc_is_told_before_the_installation(board: Board) -> None:
     """A RAUC that hangs from the start is told within the deadline of a call."""
     board.stop()
-    with pytest.raises(RaucError, match=r"RAUC does not answer .*rauc\.service"):
+    with pytest.raises(InstallerError, match=r"RAUC does not answer .*rauc\.service"):
         with_rauc(board.bus, lambda rauc: rauc.install(Path("/x"), "ours", quiet), timeout=0.3)
 
 
 @both
 def test_dead_bus_ends_the_wait_and_is_used_again_when_it_is_back(new_board: NewBoard, version: str) -> None:
-    """The bus dies during the installation: a RaucError; when it is back, the same adapter works again."""
+    """The bus dies during the installation: a InstallerError; when it is back, the same adapter works again."""
     board = new_board(rauc=version)
     bundle = board.bundle(size=MIB)
     hold = board.hold("post-install-rootfs")
@@ -261,9 +261,9 @@ def test_dead_bus_ends_the_wait_and_is_used_again_when_it_is_back(new_board: New
         installation = asyncio.create_task(rauc.install(bundle.path, "ours", quiet))
         await asyncio.to_thread(hold.wait)
         await asyncio.to_thread(board.bus.kill)
-        with pytest.raises(RaucError, match="D-Bus connection was lost"):
+        with pytest.raises(InstallerError, match="D-Bus connection was lost"):
             await installation
-        with pytest.raises(RaucError, match="is not reachable"):
+        with pytest.raises(InstallerError, match="is not reachable"):
             await rauc.system()
         await asyncio.to_thread(board.bus.restart)
         await asyncio.to_thread(board.restart)
@@ -283,7 +283,7 @@ def test_absent_rauc_is_named_with_its_unit(bus: Bus) -> None:
             rauc.look_into(Path("/x")),
             rauc.describe(),
         ):
-            with pytest.raises(RaucError, match=r"RAUC is not on the bus .* start rauc\.service"):
+            with pytest.raises(InstallerError, match=r"RAUC is not on the bus .* start rauc\.service"):
                 await question
 
     with_rauc(bus, story)
@@ -300,7 +300,7 @@ def test_cancelled_wait_leaves_the_installation_to_rauc(board: Board) -> None:
         installation.cancel()
         with pytest.raises(asyncio.CancelledError):
             await installation
-        with pytest.raises(RaucBusyError):
+        with pytest.raises(InstallerBusyError):
             await rauc.system()
 
     with_rauc(board.bus, story)

@@ -11,7 +11,7 @@ from stand_in import Answer, StandIn
 from using import IMPATIENT, on_bus, quiet, with_rauc
 
 from hawkbit_rauc.board.dbus import Bus as OurBus
-from hawkbit_rauc.errors import InstallationError, RaucError
+from hawkbit_rauc.errors import InstallationError, InstallerError
 from hawkbit_rauc.rauc.installer import NAME, RAUC, Rauc
 
 PROPERTIES: dict[str, tuple[str, Any]] = {
@@ -43,7 +43,7 @@ def test_rauc_without_slot_status_leaves_the_slots_unknown(bus: Bus) -> None:
 def test_failing_slot_status_is_an_error(bus: Bus) -> None:
     """A status call that fails is not mistaken for a board without slots."""
     with rauc(bus, GetSlotStatus=lambda: "boot loader's variables are broken"):  # noqa: SIM117
-        with pytest.raises(RaucError, match="boot loader's variables are broken"):
+        with pytest.raises(InstallerError, match="boot loader's variables are broken"):
             with_rauc(bus, lambda ours: ours.system())
 
 
@@ -64,7 +64,7 @@ def test_booted_slot_is_found_by_bootname_name_or_device(bus: Bus, boot_slot: st
 def test_lost_completed_ends_the_wait(bus: Bus) -> None:
     """RAUC is idle but never said Completed: the wait ends, and the slots are to tell."""
     with rauc(bus):  # noqa: SIM117
-        with pytest.raises(RaucError, match="without saying how"):
+        with pytest.raises(InstallerError, match="without saying how"):
             with_rauc(bus, lambda ours: ours.install(Path("/x"), "t", quiet), pulse=IMPATIENT)
 
 
@@ -76,7 +76,7 @@ def test_completed_of_the_installation_before_does_not_count(bus: Bus) -> None:
         return "", ()
 
     with rauc(bus, InstallBundle=install) as odd:  # noqa: SIM117
-        with pytest.raises(RaucError, match="without saying how"):
+        with pytest.raises(InstallerError, match="without saying how"):
             with_rauc(bus, lambda ours: ours.install(Path("/x"), "t", quiet), pulse=IMPATIENT)
 
 
@@ -92,7 +92,7 @@ def test_completed_by_somebody_else_does_not_count(bus: Bus) -> None:
             await Rauc(ours, pulse=IMPATIENT).install(Path("/x"), "t", quiet)
 
     with StandIn(bus, "org.example.Stranger", {}) as stranger, rauc(bus, GetPrimary=primary):  # noqa: SIM117
-        with pytest.raises(RaucError, match="without saying how"):
+        with pytest.raises(InstallerError, match="without saying how"):
             on_bus(bus, story)
 
 
@@ -113,7 +113,7 @@ def test_forbidden_call_is_no_fault_of_the_bundle(bus: Bus) -> None:
     """A RAUC that does not know InstallBundle leaves the action open."""
     answers: dict[str, Callable[..., Answer]] = {"GetAll": lambda _: ("a{sv}", (PROPERTIES,))}
     with StandIn(bus, NAME, answers):  # noqa: SIM117
-        with pytest.raises(RaucError, match="no InstallBundle here"):
+        with pytest.raises(InstallerError, match="no InstallBundle here"):
             with_rauc(bus, lambda ours: ours.install(Path("/x"), "t", quiet))
 
 

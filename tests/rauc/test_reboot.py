@@ -11,7 +11,7 @@ from stand_in import Answer, StandIn
 from using import on_bus
 
 from hawkbit_rauc.board.machine import Board, unit_witness
-from hawkbit_rauc.errors import PassingError, RaucError
+from hawkbit_rauc.errors import BusError, PassingError
 
 #: A systemctl that must not be run.
 FORBIDDEN = ("/nonexistent/systemctl", "reboot")
@@ -131,5 +131,5 @@ def test_unit_vouches_when_it_is_active_or_has_done_its_work(
 
 def test_witness_without_systemd_is_an_error(bus: Bus) -> None:
     """Nobody vouches where systemd can't be asked, and nobody denies: it is told."""
-    with pytest.raises(RaucError, match="systemd is not on the bus"):
+    with pytest.raises(BusError, match="systemd is not on the bus"):
         on_bus(bus, lambda ours: unit_witness(ours, "mark.service")())

@@ -11,7 +11,7 @@ from rig.bundles import MIB
 from rig.rauc import Board
 from using import with_rauc
 
-from hawkbit_rauc.errors import RaucError
+from hawkbit_rauc.errors import InstallerError
 from hawkbit_rauc.model import BundleFacts, Slot
 from hawkbit_rauc.rauc.installer import Rauc
 
@@ -128,7 +128,7 @@ def test_mark_changes_what_the_boot_loader_does(new_board: NewBoard, version: st
 
 def test_mark_of_an_unknown_slot_is_told(board: Board) -> None:
     """RAUC's reason comes in a sentence that names slot and state."""
-    with pytest.raises(RaucError, match=r"could not mark rootfs\.7 good: "):
+    with pytest.raises(InstallerError, match=r"could not mark rootfs\.7 good: "):
         with_rauc(board.bus, lambda rauc: rauc.mark("good", "rootfs.7"))
 
 

@@ -10,7 +10,7 @@ from rig.rauc import Board
 from rig.target import free_port
 from using import quiet, with_rauc
 
-from hawkbit_rauc.errors import RaucBusyError, RaucError
+from hawkbit_rauc.errors import InstallerBusyError, InstallerError
 from hawkbit_rauc.model import RemoteBundle
 
 NewBoard = Callable[..., Board]
@@ -41,7 +41,7 @@ def test_each_of_raucs_requests_carries_the_token(board: Board, tmp_path: Path) 
         assert refusal(board, RemoteBundle(url, headers=(HEADER,))) is None
         statuses = {line.split('" ')[1].split()[0] for line in server.requests()}
         assert statuses == {"206"}
-        with pytest.raises(RaucError, match="401"):
+        with pytest.raises(InstallerError, match="401"):
             refusal(board, RemoteBundle(url))
 
 
@@ -55,7 +55,7 @@ def test_a_client_certificate_and_a_private_authority(board: Board, tmp_path: Pa
         assert refusal(board, RemoteBundle(url, **keys, **authority)) is None
         assert refusal(board, RemoteBundle(url, **keys, verify=False)) is None
         for lacking in (keys, authority):
-            with pytest.raises(RaucError, match="can't stream"):
+            with pytest.raises(InstallerError, match="can't stream"):
                 refusal(board, RemoteBundle(url, **lacking))
 
 
@@ -94,9 +94,9 @@ def test_a_server_that_is_away_is_a_passing_trouble(
 ) -> None:
     """What RAUC can't reach now it may reach later, so neither ends the action."""
     bundle = RemoteBundle(f"http://127.0.0.1:{free_port()}/bundle.raucb?signature=s3cret")
-    with pytest.raises(RaucError, match="server not responding") as caught:
+    with pytest.raises(InstallerError, match="server not responding") as caught:
         act(board, bundle)
-    assert not isinstance(caught.value, RaucBusyError)
+    assert not isinstance(caught.value, InstallerBusyError)
     assert "s3cret" not in str(caught.value)
 
 

@@ -9,7 +9,7 @@ from days import DAY, HOUR, MINUTE, Days, days
 from universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
-from hawkbit_rauc.errors import RaucError, ServerError
+from hawkbit_rauc.errors import InstallerError, ServerError
 from hawkbit_rauc.story.work import Policy
 
 
@@ -147,7 +147,7 @@ def test_a_system_that_does_not_see_the_journal_is_on_trial():
 
 def test_a_rauc_that_is_away_does_not_stop_the_polls():
     with own(assigned=None) as life:
-        life.troubles["system"] = RaucError("RAUC is not on the bus")
+        life.troubles["system"] = InstallerError("RAUC is not on the bus")
         life.live(HOUR)
         assert len(life.polls) >= 12
 

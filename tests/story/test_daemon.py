@@ -10,11 +10,12 @@ from universe import IDENTITY, Rauc
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
+    BusError,
     CredentialsError,
+    InstallerBusyError,
+    InstallerError,
     MismatchError,
     OfferGoneError,
-    RaucBusyError,
-    RaucError,
     ServerError,
     StateError,
 )
@@ -252,7 +253,7 @@ def test_a_cancelation_that_is_gone_is_no_trouble():
 def test_a_cancelation_that_could_not_be_answered_is_answered_later(call):
     with days() as life:
         life.live(HOUR)
-        life.troubles[call] = RaucError("gone") if call == "system" else AWAY
+        life.troubles[call] = InstallerError("gone") if call == "system" else AWAY
         cancel(life)
         life.at(10 * MINUTE, life.troubles.clear)
         life.live(HOUR)
@@ -315,7 +316,7 @@ def test_no_reboot_is_asked_for_in_any_other_case(change):
 
 def test_a_reboot_that_is_refused_does_not_stop_the_polls():
     with days(policy=INSTALLED) as life:
-        life.troubles["reboot"] = RaucError("logind is not there")
+        life.troubles["reboot"] = BusError("logind is not there")
         life.live(HOUR)
         assert len(life.reboots) == MAX_REBOOT_REQUESTS
         assert len(life.polls) > 12
@@ -325,7 +326,7 @@ def test_no_reboot_cuts_an_installation_off():
     """Somebody else's too: the reboot that is due waits for RAUC."""
     with days(policy=INSTALLED) as life:
         life.universe.script["told closed: installed (told before the reb"] = [
-            lambda: life.troubles.update(system=RaucBusyError("RAUC is busy: installing"))
+            lambda: life.troubles.update(system=InstallerBusyError("RAUC is busy: installing"))
         ]
         life.at(HOUR, life.troubles.clear)
         life.live(2 * HOUR)
@@ -392,7 +393,7 @@ def test_once_with_success_at_the_installation_reboots_before_it_ends():
     [
         ("poll", AWAY),
         ("poll", CredentialsError("refused")),
-        ("system", RaucError("RAUC is not there")),
+        ("system", InstallerError("RAUC is not there")),
         ("deployment", AWAY),
         ("fetch", AWAY),
         ("tell", AWAY),

@@ -7,12 +7,13 @@ from universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
+    BusError,
     DeploymentError,
     DownloadError,
+    InstallerBusyError,
+    InstallerError,
     MismatchError,
     NothingWaitsError,
-    RaucBusyError,
-    RaucError,
     ServerError,
     SpaceError,
     StateError,
@@ -99,7 +100,7 @@ def test_waiting_does_not_count():
 def test_an_attempt_that_was_begun_is_never_given_up(call):
     """How it ended has to be seen first, however long RAUC or the server are away."""
     with days() as life:
-        trouble = RaucError("RAUC is not there") if call == "system" else AWAY
+        trouble = InstallerError("RAUC is not there") if call == "system" else AWAY
         life.universe.script["RAUC writes"] = [lambda: life.troubles.update({call: trouble})]
         life.at(2 * DAY, life.troubles.clear)
         life.live(3 * DAY)
@@ -422,7 +423,7 @@ def test_the_bundle_that_runs_already_is_a_success_where_nothing_is_known():
 def test_a_busy_rauc_costs_no_attempt(call):
     """Somebody else's installations for hours: then ours is the first attempt."""
     with days() as life:
-        life.troubles[call] = RaucBusyError("RAUC is busy with another installation")
+        life.troubles[call] = InstallerBusyError("RAUC is busy with another installation")
         life.at(5 * HOUR, life.troubles.clear)
         life.live(6 * HOUR)
         assert life.told().count("put off: RAUC is busy with another installation") == 1
@@ -433,7 +434,7 @@ def test_a_busy_rauc_costs_no_attempt(call):
 def test_a_busy_rauc_may_use_up_the_day():
     """An attempt that RAUC refused was not begun, so giving up still works."""
     with days() as life:
-        life.troubles["install"] = RaucBusyError("RAUC is busy")
+        life.troubles["install"] = InstallerBusyError("RAUC is busy")
         life.live(26 * HOUR)
         assert life.final().details == ("gave up after 24 h: RAUC is busy",)
 
@@ -480,7 +481,7 @@ def test_progress_is_told_in_quarters():
 def test_a_reboot_that_is_refused_is_asked_for_again():
     """logind may be late; the action stays open with the reason."""
     with days(policy=Policy(reboot=True)) as life:
-        life.troubles["reboot"] = RaucError("logind is not there")
+        life.troubles["reboot"] = BusError("logind is not there")
         life.live(HOUR)
         assert len(life.reboots) == 2
         assert life.final() is None

@@ -7,7 +7,7 @@ import math
 import pytest
 from days import DAY, HOUR, Days, days
 
-from hawkbit_rauc.errors import RaucError, ServerError
+from hawkbit_rauc.errors import InstallerError, ServerError
 from hawkbit_rauc.story.work import Policy
 
 
@@ -45,7 +45,7 @@ def test_each_installation_is_told_once(version):
             ServerError("hawkbit.test: 503"),
             ["hawkBit was not told what this board runs: hawkbit.test: 503"],
         ),
-        ("system", RaucError("RAUC is away"), []),
+        ("system", InstallerError("RAUC is away"), []),
     ],
 )
 def test_what_does_not_answer_is_asked_later_and_the_log_says_so_of_the_server_once(

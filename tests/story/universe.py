@@ -25,9 +25,9 @@ from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
     InstallationError,
+    InstallerBusyError,
+    InstallerError,
     OfferGoneError,
-    RaucBusyError,
-    RaucError,
     ServerError,
 )
 from hawkbit_rauc.model import (
@@ -528,7 +528,7 @@ class Life:
         if rauc.running is not None:
             rauc.busy_calls += 1
             if rauc.busy_calls % 3:
-                raise RaucBusyError("RAUC is busy")
+                raise InstallerBusyError("RAUC is busy")
             rauc.finish()
         return evolve(rauc.system(), witnessed=self.commit.vouched if self.commit else None)
 
@@ -551,14 +551,14 @@ class Life:
         name = self._name(bundle)
         rauc = self.universe.rauc
         if rauc.running is not None:
-            raise RaucBusyError("RAUC is busy")
+            raise InstallerBusyError("RAUC is busy")
         rauc.last_error = ""
         rauc.running = rauc.install(name, transaction)
         for step in rauc.running:
             self._effect(step)
             if step == self.universe.rauc_dies_at:
                 self.universe.rauc_dies_at, rauc.running = "", None
-                raise RaucError("RAUC went away while it installed")
+                raise InstallerError("RAUC went away while it installed")
             await asyncio.sleep(3)
             self._alive()
         rauc.running = None

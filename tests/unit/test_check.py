@@ -18,7 +18,7 @@ from rig.run import configuration
 import hawkbit_testing
 from hawkbit_rauc.app import check
 from hawkbit_rauc.config.config import load, parse
-from hawkbit_rauc.errors import RaucError
+from hawkbit_rauc.errors import InstallerError
 from hawkbit_rauc.model import Slot, System
 from hawkbit_rauc.rauc.installer import Description
 
@@ -197,7 +197,7 @@ def test_a_rauc_that_is_well():
 
 def test_a_rauc_that_fails_is_its_own_sentence():
     async def describe():
-        raise RaucError("RAUC does not answer; start rauc.service")
+        raise InstallerError("RAUC does not answer; start rauc.service")
 
     adapters = SimpleNamespace(rauc=SimpleNamespace(describe=describe))
     assert told(check._rauc, adapters) == ["FAIL  RAUC: RAUC does not answer; start rauc.service"]

@@ -21,9 +21,9 @@ from hawkbit_rauc.errors import (
     DeploymentError,
     DownloadError,
     HawkbitRaucError,
+    InstallerBusyError,
     MismatchError,
     OfferGoneError,
-    RaucBusyError,
 )
 from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Artifact, RemoteBundle
@@ -229,8 +229,8 @@ def test_what_may_be_better_later_does_not_fall_back(place, fault, error, words)
 
 def test_a_busy_rauc_is_asked_again_later(place):
     """Nothing falls back because RAUC has no time just now."""
-    place.rauc.why, place.fallback = RaucBusyError("RAUC is busy"), True
-    with pytest.raises(RaucBusyError):
+    place.rauc.why, place.fallback = InstallerBusyError("RAUC is busy"), True
+    with pytest.raises(InstallerBusyError):
         place.fetch(place.own.url)
 
 
