@@ -27,8 +27,8 @@ from hawkbit_rauc.net import tls
 from hawkbit_rauc.rauc.installer import Rauc
 from hawkbit_rauc.rules.bundles import Choice
 from hawkbit_rauc.story.boot import Commit
-from hawkbit_rauc.story.installed import Running
-from hawkbit_rauc.story.work import Policy, World
+from hawkbit_rauc.story.installed import Installed
+from hawkbit_rauc.story.world import Policy, World
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Adapters:
     rauc: Rauc
     hooks: Hooks
     commit: Commit | None
-    running: Running | None
+    installed: Installed | None
     config: Config
 
     async def attributes(self) -> Mapping[str, str]:
@@ -112,9 +112,9 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     world = World(server, source, rauc, journal, board, BootClock(), hooks, policy, others)
     if config.mark_good == "own":
         commit = Commit(world, config.commit_timeout)
-    running = Running(world, config.distribution_set) if config.distribution_set else None
+    installed = Installed(world, config.distribution_set) if config.distribution_set else None
     try:
-        yield Adapters(world, server, rauc, hooks, commit, running, config)
+        yield Adapters(world, server, rauc, hooks, commit, installed, config)
     finally:
         server.close()
         await bus.close()

@@ -132,7 +132,7 @@ def _daemon(world: Adapters, config: Config) -> Daemon:
         world.attributes,
         first_poll_within=config.first_poll_within,
         commit=world.commit,
-        running=world.running,
+        installed=world.installed,
         random=random.random,
         retry_wait=config.retry_wait,
         once_timeout=config.once_timeout,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commit by ourselves (`mark_good = own`): a trial boot has to prove itself before RAUC hears that it is good.
+"""The running boot: the reboot that is due, and the commit by ourselves (`mark_good = own`): a trial boot has to prove itself before RAUC hears that it is good.
 
 On a trial boot the board's own programs and hawkBit are asked. On a system that was committed before, nothing
 but the programs: boot loaders that count want each boot to be marked, and a board without a network stays
@@ -11,23 +11,70 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from hawkbit_rauc.errors import DeploymentError, PassingError
+from hawkbit_rauc.model import Offer, Record
 from hawkbit_rauc.rules.outcome import on_trial, way_back
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.action import Action
+from hawkbit_rauc.story.once import Once
+from hawkbit_rauc.story.reboot import reboot, unbooted
+from hawkbit_rauc.story.world import World
 
 log = logging.getLogger(__name__)
 
 
-@define
+@define(eq=False)
+class Boot:
+    """What follows from the boot that runs, at each look.
+
+    Attributes:
+        world: the ports.
+        commit: marks the booted slot good by ourselves; None if somebody else does.
+    """
+
+    world: World
+    commit: Commit | None
+    _uncommitted: Once = field(factory=Once)
+    _unbooted: Action | None = None
+
+    async def look(self, *, answered: bool, busy: bool) -> None:
+        """Commit this boot or leave it, if that is ours to do; reboot if a reboot is due.
+
+        Args:
+            answered: whether hawkBit has answered in this boot.
+            busy: whether an action is being brought forward, which is not to be cut off.
+        """
+        try:
+            why = await self.commit.look(answered=answered) if self.commit else ""
+        except PassingError as error:
+            why = str(error)
+        if why and self._uncommitted.is_news(why):
+            log.warning("this boot is not committed yet: %s", why)
+        if not busy:
+            await self._reboot_if_due()
+
+    async def _reboot_if_due(self) -> None:
+        record = self.world.journal.read() or Record("")
+        back = self.commit is not None and self.commit.gave_up != ""
+        if not (back or unbooted(record, self.world)):
+            return
+        if self._unbooted is None or self._unbooted.record.action != record.action:
+            self._unbooted = Action(Offer(record.action, ""), record, self.world)
+        try:
+            await reboot(self._unbooted, into="old" if back else "new")
+        except PassingError as error:
+            log.warning("%s", error)
+
+
+@define(eq=False)
 class Commit:
     """What is known of this boot; may be lost at any time, and is then found out anew.
 
     Attributes:
-        world: what it takes.
+        world: the ports.
         within: seconds that a trial boot gets to prove itself.
-        vouched: the witness of `rules.committed`, None before the first look.
+        vouched: the witness of `rules.outcome.committed`, None before the first look.
         gave_up: why the trial boot was given up; a reboot leads back to the old system.
     """
 

@@ -7,17 +7,70 @@ Like the deployment, it may be run again from the top after any interruption.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
-from attrs import evolve
+from attrs import define, evolve
 
-from hawkbit_rauc.errors import InstallerBusyError
-from hawkbit_rauc.model import Execution, Feedback, Finished, Record
+from hawkbit_rauc.errors import InstallerBusyError, OfferGoneError
+from hawkbit_rauc.model import Execution, Feedback, Finished, Offer, Record
 from hawkbit_rauc.rules.outcome import ever_installed, judge, reversible
 from hawkbit_rauc.rules.verdicts import Decided, Install, Wait
+from hawkbit_rauc.story.current import CurrentAction
 from hawkbit_rauc.story.deployment import conclude
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.polls import SOON, Polls
+from hawkbit_rauc.story.world import World
+
+#: Stops the work on the action in hand; False if RAUC writes.
+LetGo = Callable[[], Awaitable[bool]]
 
 log = logging.getLogger(__name__)
+
+
+@define(eq=False)
+class Cancelation:
+    """The cancelation that the polls show.
+
+    Attributes:
+        world: the ports.
+    """
+
+    world: World
+    _answered: str | None = None
+
+    async def look(self, offer: Offer | None, current: CurrentAction, polls: Polls, let_go: LetGo) -> bool:
+        """Answer a cancelation.
+
+        Args:
+            offer: the server's link to it, None if the last poll showed none.
+            current: the action in hand.
+            polls: are hurried, as the server has something new to say after a new answer.
+            let_go: stops the work; says False if RAUC writes, which can't be stopped.
+
+        Returns:
+            Whether it was shown for the first time.
+
+        Raises:
+            PassingError: try again later; nothing is lost.
+        """
+        if offer is None:
+            self._answered = None
+            return False
+        new = offer.action != self._answered
+        try:
+            action = await self.world.server.cancelation(offer)
+        except OfferGoneError:
+            self.world.server.forget()
+        else:
+            mine = current.action if current.action and current.action.id == action else None
+            writing = mine is not None and not await let_go()
+            record = self.world.journal.read()
+            if record is None and mine and mine.record.artifact:
+                record = mine.record
+            await answer(action, record, self.world, writing=writing)
+            if new:
+                polls.hurry(SOON)
+        self._answered = offer.action
+        return new
 
 
 async def answer(action: str, record: Record | None, world: World, *, writing: bool) -> None:
@@ -26,7 +79,7 @@ async def answer(action: str, record: Record | None, world: World, *, writing: b
     Args:
         action: id of the action to be stopped.
         record: what is known of the last action, None where the journal was lost.
-        world: what it takes.
+        world: the ports.
         writing: whether an installation of it runs that can't be stopped (RAUC has no way to).
 
     Raises:

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The answer to a deployment that the server starts only with the board's consent (DDI, confirmationBase).
+"""Consent on the board: to what the server starts only with it (DDI, confirmationBase), and to soft actions.
 
-The consent to what the server does not force (soft actions) is another thing: it is the board's own
-wish, and `deployment` waits for it.
+The second is the board's own wish: the server does not force such an action, and `deployment` waits.
 """
 
 from __future__ import annotations
 
 import logging
 
+from attrs import define, evolve
+
+from hawkbit_rauc.errors import NothingWaitsError, OfferGoneError
 from hawkbit_rauc.model import Consent, Offer
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.action import Action
+from hawkbit_rauc.story.world import World
 
 log = logging.getLogger(__name__)
 
@@ -18,41 +21,86 @@ ALLOWED = "allowed by this board's configuration"
 DENIED = "denied by this board's configuration"
 
 
-async def answer(offer: Offer, world: World) -> None:
-    """Answer as the configuration says; where it says `ask`, leave it to somebody on the board.
+@define(eq=False)
+class Confirmation:
+    """What the server wants to be confirmed.
 
-    A denial does not end the action (DDI), which is offered again for ever; so it is told once, unless
-    the action's history does not show it.
-
-    Args:
-        offer: the action that waits.
-        world: what it takes.
-
-    Raises:
-        OfferGoneError: it does not wait any more.
-        PassingError: try again later.
+    Attributes:
+        world: the ports.
+        waiting: the action that waits for it, None if none does.
     """
-    if world.policy.confirmation == "allow":
-        await tell(Consent(offer.action, given=True, details=(ALLOWED,)), world)
-    elif world.policy.confirmation == "deny":
-        if not any(DENIED in message for message in await world.server.confirmation(offer)):
-            await tell(Consent(offer.action, given=False, details=(DENIED,)), world)
-    else:
-        log.info("action %s waits for consent; `hawkbit-rauc confirm` gives it", offer.action)
 
+    world: World
+    waiting: Offer | None = None
+    _automatic: bool = False
 
-async def tell(consent: Consent, world: World) -> None:
-    """Tell the server about a consent, or a denial.
+    async def look(self, offer: Offer | None) -> None:
+        """Answer what waits for consent, once for each offer.
 
-    Raises:
-        OfferGoneError: the action does not wait (any more).
-        PassingError: try again later.
-    """
-    await world.server.consent(consent)
-    world.server.forget()
-    log.info(
-        "action %s was %s: %s",
-        consent.action,
-        "confirmed" if consent.given else "denied",
-        "; ".join(consent.details),
-    )
+        Raises:
+            PassingError: try again later.
+        """
+        if not self._automatic:
+            if (on := self.world.policy.auto_confirmation) is not None:
+                await self.world.server.confirm_automatically(on=on)
+            self._automatic = True
+        if offer and offer != self.waiting:
+            try:
+                await self._answer_as_configured(offer)
+            except OfferGoneError:
+                self.world.server.forget()
+                return
+        self.waiting = offer
+
+    async def answer(self, soft: Action | None, action: str | None, *, given: bool, message: str) -> str:
+        """Give consent to the action that waits for it, or refuse it.
+
+        Args:
+            soft: the action in hand, if it waits for consent.
+            action: id of the action that is meant; None for the one that waits.
+            given: whether it may start.
+            message: why, for the action's history.
+
+        Returns:
+            The action's id.
+
+        Raises:
+            NothingWaitsError: nothing waits, or another action.
+            OfferGoneError: the server does not want the answer any more.
+            PassingError: the server could not be told, or the consent not be written down.
+        """
+        waiting = self.waiting or (soft.offer if soft else None)
+        if waiting is None:
+            raise NothingWaitsError("no action waits for consent")
+        if action not in (None, waiting.action):
+            raise NothingWaitsError(
+                f"action {action} does not wait for consent, action {waiting.action} does"
+            )
+        words = message or ("confirmed" if given else "denied") + " on the board"
+        if self.waiting:
+            await self._tell(Consent(waiting.action, given=given, details=(words,)))
+        elif soft:
+            soft.keep(evolve(soft.record, consented=given))
+            await soft.say(words)
+        return waiting.action
+
+    async def _answer_as_configured(self, offer: Offer) -> None:
+        """Answer as the configuration says; if it says `ask`, leave it to somebody on the board.
+
+        A denial does not end the action (DDI), which is offered again for ever; so it is told once, unless
+        the action's history does not show it.
+        """
+        wish, server = self.world.policy.confirmation, self.world.server
+        if wish == "allow":
+            await self._tell(Consent(offer.action, given=True, details=(ALLOWED,)))
+        elif wish == "deny":
+            if not any(DENIED in message for message in await server.confirmation(offer)):
+                await self._tell(Consent(offer.action, given=False, details=(DENIED,)))
+        else:
+            log.info("action %s waits for consent; `hawkbit-rauc confirm` gives it", offer.action)
+
+    async def _tell(self, consent: Consent) -> None:
+        await self.world.server.consent(consent)
+        self.world.server.forget()
+        done = "confirmed" if consent.given else "denied"
+        log.info("action %s was %s: %s", consent.action, done, "; ".join(consent.details))

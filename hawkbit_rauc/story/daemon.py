@@ -1,56 +1,51 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Poll, decide, start or stop work, sleep.
+"""The loop: poll, decide, start or stop work, sleep.
 
 One action is worked on at a time, in a task beside the polls, so that a cancelation is seen within
 seconds. What a poll shows is always acted on from scratch: a lost answer or a restart changes nothing.
+The loop itself knows nothing but whom to ask: each piece of state belongs to one of its parts.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-from hawkbit_rauc.errors import DeploymentError, NothingWaitsError, OfferGoneError, PassingError
-from hawkbit_rauc.model import Consent, Offer, Poll, Record, Status
-from hawkbit_rauc.rules.pace import BUSY_PACE, pace
-from hawkbit_rauc.rules.verdicts import CONSENT, Decided, Downloaded, Reboot, Wait
-from hawkbit_rauc.story import cancelation, consent, deployment, retry
-from hawkbit_rauc.story.boot import Commit
-from hawkbit_rauc.story.installed import Running
-from hawkbit_rauc.story.obtain import discard, tidy
-from hawkbit_rauc.story.work import Stage, Work, World, report
+from hawkbit_rauc.errors import OfferGoneError, PassingError
+from hawkbit_rauc.model import Offer, Poll, Record, Status
+from hawkbit_rauc.rules.pace import BUSY_PACE
+from hawkbit_rauc.rules.verdicts import Decided, Downloaded
+from hawkbit_rauc.story import deployment, retry
+from hawkbit_rauc.story.attributes import Attributes
+from hawkbit_rauc.story.boot import Boot, Commit
+from hawkbit_rauc.story.cancelation import Cancelation
+from hawkbit_rauc.story.consent import Confirmation
+from hawkbit_rauc.story.current import CurrentAction, Ends
+from hawkbit_rauc.story.installed import Installed
+from hawkbit_rauc.story.obtain import tidy
+from hawkbit_rauc.story.outage import Outage, OutOfTimeError
+from hawkbit_rauc.story.polls import SOON, Polls
+from hawkbit_rauc.story.status import sum_up
+from hawkbit_rauc.story.world import World
 
 log = logging.getLogger(__name__)
 
-#: The first poll comes within this many seconds where something waits to be told or committed.
-URGENT_FIRST_POLL = 10.0
-#: Seconds until the next poll where the server has certainly something new to say.
-SOON = 1.0
-#: An action that is offered this often although it was told, or taken back each time, gets no haste.
-MAX_ENDS = 3
-
 DONE, FAILED, UNREACHABLE = 0, 1, 2
-
-
-class _OutOfTimeError(Exception):
-    """With `once`: nothing has succeeded for too long."""
 
 
 class Daemon:
     """The loop of one board.
 
     Args:
-        world: what deployments need.
+        world: the ports.
         attributes: gives what the server is told about the controller (DDI configData).
         first_poll_within: seconds; the first poll comes at random within them, so that a mass
             power-up does not stampede.
-        commit: marks the booted slot good by ourselves; None where somebody else does.
-        running: tells the server what no action brought; None where it need not know.
         random: gives a number from 0 to 1.
-        retry_wait: the longest pause between two tries, seconds; shorter where the poll interval is.
+        commit: marks the booted slot good by ourselves; None if somebody else does.
+        installed: tells the server what no action brought; None if it need not know.
+        retry_wait: the longest pause between two tries, seconds; shorter if the poll interval is.
         once_timeout: seconds without any success after which `run(once=True)` gives up.
 
     Attributes:
@@ -65,80 +60,32 @@ class Daemon:
         first_poll_within: float,
         random: Callable[[], float],
         commit: Commit | None = None,
-        running: Running | None = None,
+        installed: Installed | None = None,
         retry_wait: float = 300.0,
         once_timeout: float = 30.0,
     ) -> None:
+        def changed() -> None:
+            self.changed()
+
         self._world = world
-        self._attributes = attributes
-        self._commit = commit
-        self._running = running
-        self._first_poll_within = first_poll_within
-        self._random = random
-        self._retry_wait = retry_wait
-        self._once_timeout = once_timeout
-        self._once = False
-        self._interval: float | None = None
-        self._work: Work | None = None
-        self._unbooted: Work | None = None
-        self._downloaded: Offer | None = None
-        self._waiting: Offer | None = None
-        self._automatic = False
-        self._identified: Mapping[str, str] | None = None
-        self._look = True
-        self._unfit = ""
-        self._uncommitted = ""
-        self._task: asyncio.Task[None] | None = None
-        self._since = 0.0
-        self._alive = world.clock.now()
-        self._wake = asyncio.Event()
-        self._soon: float | None = None
-        self._idle = False
-        self._failed = False
-        self._away = ""
-        self._answered: str | None = None
-        self._ends: list[str] = []
-        self._next_poll = 0.0
-        self._last = world.journal.read()
+        self._polls = Polls(world.clock, first_poll_within, random, retry_wait, changed)
+        self._outage = Outage(world.clock, once_timeout)
+        ends = Ends(world.journal.read())
+        self._current = CurrentAction(world, self._outage, ends, self._polls.longest_pause, changed)
+        self._boot = Boot(world, commit)
+        self._attributes = Attributes(world.server, attributes)
+        self._installed = installed
+        self._confirmation = Confirmation(world)
+        self._cancelation = Cancelation(world)
         self.changed: Callable[[], None] = lambda: None
 
     def poll_now(self) -> None:
         """Cut the current pause short."""
-        self._wake.set()
+        self._polls.poll_now()
 
     def status(self) -> Status:
         """Return what the daemon does now."""
-        state, action, reason, progress = self._doing()
-        ended = self._last if self._last and self._last.outcome else None
-        outcome = ended.outcome if ended else None
-        return Status(
-            state,
-            action,
-            progress,
-            reason,
-            self._next_poll,
-            ended.action if ended else "",
-            ("success" if outcome.success else "failure") if outcome else "",
-            "; ".join(outcome.details) if outcome else "",
-        )
-
-    def _tell_change(self) -> None:
-        self.changed()
-
-    def _doing(self) -> tuple[str, str, str, int]:
-        """State, action, reason and progress."""
-        work = self._work
-        if work and self._busy:
-            state = "installing" if work.stage is Stage.INSTALLING else "downloading"
-            return state, work.offer.action, "", work.percent
-        if self._away:
-            return "unreachable", work.offer.action if work else "", self._away, -1
-        if work and isinstance(work.verdict, Reboot | Wait):
-            state = "reboot-pending" if isinstance(work.verdict, Reboot) else "waiting"
-            return state, work.offer.action, work.verdict.why, -1
-        if self._waiting:
-            return "waiting", self._waiting.action, CONSENT.why, -1
-        return ("idle" if self._interval else "starting"), "", "", -1
+        return sum_up(self._current, self._confirmation, self._polls, self._outage)
 
     async def answer(self, action: str | None, *, given: bool, message: str = "") -> str:
         """Give consent to the action that waits for it, or refuse it.
@@ -156,21 +103,10 @@ class Daemon:
             OfferGoneError: the server does not want the answer any more.
             PassingError: the server could not be told.
         """
-        soft = self._work if self._work and self._work.verdict == CONSENT else None
-        waiting = self._waiting or (soft.offer if soft else None)
-        if waiting is None:
-            raise NothingWaitsError("no action waits for consent")
-        if action not in (None, waiting.action):
-            raise NothingWaitsError(
-                f"action {action} does not wait for consent, action {waiting.action} does"
-            )
-        words = message or ("confirmed" if given else "denied") + " on the board"
-        if self._waiting:
-            await consent.tell(Consent(waiting.action, given=given, details=(words,)), self._world)
-        elif soft:
-            await deployment.answer(soft, self._world, given=given, words=words)
+        soft = self._current.asks_for_consent
+        answered = await self._confirmation.answer(soft, action, given=given, message=message)
         self.poll_now()
-        return waiting.action
+        return answered
 
     async def run(self, *, once: bool = False) -> int:
         """Work until cancelled or, with `once`, until the server offers nothing that can be done now.
@@ -178,306 +114,170 @@ class Daemon:
         Returns:
             DONE, FAILED (a deployment failed) or UNREACHABLE (server or RAUC).
         """
-        self._once = once
+        self._outage.once = once
         try:
-            await self._pause(0.0 if once else self._random() * self._first_poll_latest())
+            await self._pause(0.0 if once else self._polls.first(urgent=self._something_is_open()))
             while True:
-                await retry.until_done(
-                    self._round, sleep=self._pause, cap=self._longest_pause, put_off=self._put_off
+                all_done = await retry.until_done(
+                    self._round, sleep=self._pause, cap=self._polls.longest_pause, put_off=self._put_off
                 )
-                if once and self._idle and not self._busy:
-                    return FAILED if self._failed else DONE
+                if once and all_done and not self._current.busy:
+                    return FAILED if self._current.ends.failed else DONE
                 await self._rest()
-        except _OutOfTimeError:
-            log.error("gave up: nothing has succeeded for %.0f s", self._once_timeout)  # noqa: TRY400
+        except OutOfTimeError:
+            log.error("gave up: nothing has succeeded for %.0f s", self._outage.once_timeout)  # noqa: TRY400
             return UNREACHABLE
         finally:
-            await self._stop_work()
+            await self._current.stop()
 
     # ------------------------------------------------------------ one round
 
-    async def _round(self) -> None:
-        """One poll, and all that it asks for."""
-        await self._look_at_boot(answered=False)
+    async def _round(self) -> bool:
+        """One poll, and all that it asks for.
+
+        Returns:
+            Whether nothing of it is left that can be done now.
+        """
+        # Before the poll: boot loaders that count want their mark on a board without a network, too.
+        await self._boot.look(answered=False, busy=self._current.busy)
         poll = await self._world.server.poll()
-        if self._away:
-            log.info("the server answers again")
-            self._away = ""
-        self._interval = poll.interval or self._interval
-        await self._look_at_boot(answered=True)
+        self._outage.is_over()
+        self._polls.learn(poll.interval)
+        await self._boot.look(answered=True, busy=self._current.busy)
         try:
-            await self._act(poll)
+            return await self._act(poll)
         except PassingError:
-            self._world.server.forget()
+            self._world.server.forget()  # or a 304 would hide what was not done
             raise
 
-    async def _look_at_boot(self, *, answered: bool) -> None:
-        """Commit this boot or leave it, where that is ours to do; reboot where a reboot is due."""
-        try:
-            why = await self._commit.look(answered=answered) if self._commit else ""
-        except PassingError as error:
-            why = str(error)
-        if why and why != self._uncommitted:
-            log.warning("this boot is not committed yet: %s", why)
-        self._uncommitted = why or self._uncommitted
-        await self._reboot_if_due()
-
-    async def _reboot_if_due(self) -> None:
-        record = self._world.journal.read() or Record("")
-        back = self._commit is not None and self._commit.gave_up != ""
-        if self._busy or not (back or deployment.unbooted(record, self._world)):
-            return
-        if self._unbooted is None or self._unbooted.record.action != record.action:
-            self._unbooted = Work(Offer(record.action, ""), record)
-        try:
-            await deployment.reboot(self._unbooted, self._world, into="old" if back else "new")
-        except PassingError as error:
-            log.warning("%s", error)
-
-    async def _act(self, poll: Poll) -> None:
+    async def _act(self, poll: Poll) -> bool:
+        """Do what a poll asks for; the order of the lines is part of the truth that they tell."""
+        current, offer = self._current, poll.deployment
+        self._take_up()
+        # An end that is decided goes first. What the poll offers is of before, and reading it could reopen an
+        # action that is over (DDI), so the next poll decides about it.
         record = self._world.journal.read()
-        if record and record.outcome and not record.told and not self._busy:
+        if record and record.outcome and not record.told and not current.busy:
             await deployment.conclude(record, self._world)
             self._note_end(record.action, success=record.outcome.success)
-            self._idle = False
-            return  # the poll is of before: reading what it offers could reopen an action that is over (DDI)
-        idle = not (poll.deployment or poll.cancel or poll.confirmation or self._work)
-        if idle:
-            if record is None:
-                # No action of an earlier life is open, so from now on the journal knows all.
-                self._world.journal.write(Record(action="", told=True))
-            tidy(record, self._world)
-        await self._identify(asked=poll.identify)
-        if self._running and not self._busy:
-            await self._running.look(idle=idle)
-        if poll.cancel:
-            await self._cancel(poll.cancel)
-        await self._confirm(poll)
-        offered = poll.deployment.action if poll.deployment else None
-        if self._work and self._work.offer.action != offered and await self._let_go():
-            self._work = None
-        if poll.deployment:
-            await self._gather()
-            self._pursue(poll.deployment)
-        answered = poll.cancel is None or poll.cancel.action == self._answered
-        self._answered = poll.cancel.action if poll.cancel else None
-        ended = poll.deployment == self._downloaded or self._ends.count(offered or "") >= MAX_ENDS
-        self._idle = answered and (offered is None or self._stuck or ended)
-        if self._work and self._busy:
-            with contextlib.suppress(OfferGoneError):
-                await report(self._work, self._world)
-        else:
-            self._alive = self._world.clock.now()
-
-    async def _identify(self, *, asked: bool) -> None:
-        """Tell the attributes when the server asks; after a start and an ended action, where they have changed.
-
-        A server that does not take them gets in the way of nothing else.
-        """
-        if not (asked or self._look):
-            return
-        attributes = await self._attributes()
-        try:
-            if asked or attributes != self._identified:
-                await self._world.server.identify(attributes)
-        except PassingError as error:
-            self._world.server.forget()
-            if str(error) != self._unfit:
-                self._unfit = str(error)
-                log.warning("%s", error)
-            return
-        self._identified, self._look, self._unfit = attributes, False, ""
-
-    async def _confirm(self, poll: Poll) -> None:
-        """Answer what waits for consent, once for each offer."""
-        if not self._automatic:
-            if (on := self._world.policy.auto_confirmation) is not None:
-                await self._world.server.confirm_automatically(on=on)
-            self._automatic = True
-        if poll.confirmation and poll.confirmation != self._waiting:
-            try:
-                await consent.answer(poll.confirmation, self._world)
-            except OfferGoneError:
-                self._world.server.forget()
-                return
-        self._waiting = poll.confirmation
-
-    async def _cancel(self, offer: Offer) -> None:
-        try:
-            action = await self._world.server.cancelation(offer)
-        except OfferGoneError:
-            self._world.server.forget()
-            return
-        mine = self._work is not None and self._work.offer.action == action
-        writing = mine and not await self._let_go()
-        record = self._world.journal.read()
-        if record is None and self._work and mine and self._work.record.artifact:
-            record = self._work.record
-        await cancelation.answer(action, record, self._world, writing=writing)
-        if offer.action != self._answered:
-            self._soon = SOON
-
-    async def _let_go(self) -> bool:
-        """Stop the work; False where RAUC writes, which can't be stopped."""
-        if self._work and self._busy and self._work.stage is Stage.INSTALLING:
             return False
-        await self._stop_work()
-        discard(self._world)
-        return True
-
-    # ------------------------------------------------------------ the work
-
-    @property
-    def _busy(self) -> bool:
-        return self._task is not None and not self._task.done()
-
-    @property
-    def _stuck(self) -> bool:
-        """Whether the action on offer can't be brought further now."""
-        verdict = self._work.verdict if self._work else None
-        return not self._busy and verdict is not None and not isinstance(verdict, Decided)
+        # Only if the server asks for nothing does the board forget what it kept for it.
+        idle = not (offer or poll.cancel or poll.confirmation or current.action)
+        if idle:
+            self._tidy(record)
+        # The server may choose its next deployment by the attributes, so they are told before one is begun.
+        await self._attributes.look(asked=poll.identify)
+        if self._installed and not current.busy:
+            await self._installed.look(idle=idle)
+        # A cancelation comes before the deployment: what is canceled is not to be begun.
+        new_cancelation = await self._cancelation.look(poll.cancel, current, self._polls, self._let_go)
+        await self._confirmation.look(poll.confirmation)
+        # The work on what is not offered any more ends before that on what is.
+        self._take_up()
+        if current.is_another_than(offer.action if offer else None) and await self._let_go():
+            current.drop()
+        if offer and not current.busy:
+            self._pursue(offer)
+        if current.action and current.busy:
+            with contextlib.suppress(OfferGoneError):  # the next poll shows what became of it
+                await current.action.report()
+        else:
+            self._outage.succeeded()
+        return not new_cancelation and (offer is None or self._is_done_for_now(offer))
 
     def _pursue(self, offer: Offer) -> None:
-        """Take up an action, or look again at one that waited."""
-        if self._busy or offer == self._downloaded:
+        """Take up what is offered, unless it is done as far as it can be done now."""
+        once, current = self._outage.once, self._current
+        if offer == current.ends.downloaded or (once and current.ends.too_often(offer.action)):
             return
-        if self._once and self._ends.count(offer.action) >= MAX_ENDS:
+        known = current.action is not None and current.action.offer == offer
+        if once and known and current.stuck:
             return
-        now = self._world.clock.now()
-        if self._work is None or self._work.offer != offer:
-            log.info("action %s: offered", offer.action)
-            said = self._work.said if self._work and self._work.offer.action == offer.action else set()
-            self._work = Work(offer, Record(offer.action), said=said, changed=self._tell_change)
-            self._since = now
-        elif self._stuck and self._once:
-            return
-        self._work.alive = self._work.counted_to = now
-        self._task = asyncio.create_task(self._bring_forward(self._work))
-        self.changed()
+        current.pursue(offer)
 
-    async def _bring_forward(self, work: Work) -> None:
-        """Run the story until it stands still."""
-        tried_at = work.alive
+    def _is_done_for_now(self, offer: Offer) -> bool:
+        ends = self._current.ends
+        return self._current.stuck or offer == ends.downloaded or ends.too_often(offer.action)
 
-        def longest_pause() -> float:
-            nonlocal tried_at
-            progressed, tried_at = work.alive > tried_at, self._world.clock.now()
-            return BUSY_PACE if progressed else self._longest_pause()
+    def _tidy(self, record: Record | None) -> None:
+        """Remove what nobody asks for any more."""
+        if record is None:
+            # No action of an earlier life is open, so from now on the journal knows all.
+            self._world.journal.write(Record(action="", told=True))
+        tidy(record, self._world)
 
-        async def put_off(error: PassingError, pause: float) -> None:
-            self._check_time(pause)
-            await deployment.put_off(error, pause, work, self._world)
+    async def _let_go(self) -> bool:
+        """Stop the work; False if RAUC writes, which can't be stopped."""
+        if self._current.installing:
+            return False
+        await self._current.stop()
+        self._take_up()
+        self._world.discard()
+        return True
 
-        try:
-            work.verdict = await retry.until_done(
-                lambda: deployment.deploy(work, self._world),
-                sleep=self._world.clock.sleep,
-                cap=longest_pause,
-                put_off=put_off,
-            )
-        except DeploymentError as error:
-            work.verdict = await deployment.give_up(error, work, self._world)
-        except OfferGoneError as gone:
-            log.info("action %s: %s", work.offer.action, gone)
-            self._world.server.forget()
-            self._work = None
-            self._end(work.offer.action, BUSY_PACE)
-        if isinstance(work.verdict, Downloaded):
-            self._downloaded = work.offer
-            self._note_end(work.offer.action, success=True)
-            self._work = None
-        elif isinstance(work.verdict, Decided):
-            self._note_end(work.offer.action, success=work.verdict.outcome.success)
-            self._work = None
+    # ------------------------------------------------------------ what the work came to
+
+    def _take_up(self) -> None:
+        """Write down what the action's task came to, if it stands still."""
+        action = self._current.action
+        match self._current.end():
+            case OfferGoneError() as gone:
+                assert action is not None
+                log.info("action %s: %s", action.id, gone)
+                self._world.server.forget()
+                self._current.drop()
+                self._hurry_after(action.id, BUSY_PACE)
+            case PassingError() as error:
+                log.warning("%s", error)  # what could not be told is in the journal; the next round tells it
+                self._current.drop()
+            case Downloaded():
+                assert action is not None
+                self._current.ends.downloaded = action.offer
+                self._current.drop()
+                self._note_end(action.id, success=True)
+            case Decided(outcome):
+                assert action is not None
+                self._current.drop()
+                self._note_end(action.id, success=outcome.success)
 
     def _note_end(self, action: str, *, success: bool) -> None:
-        self._failed = self._failed or not success
-        self._last = self._world.journal.read()
-        self._look = True
-        if self._running:
-            self._running.due = True
-        self._end(action, SOON)
+        self._current.ends.conclude(self._world.journal.read(), success=success)
+        self._attributes.may_have_changed()
+        if self._installed:
+            self._installed.may_have_changed()
+        self._hurry_after(action, SOON)
 
-    def _end(self, action: str, pause: float) -> None:
+    def _hurry_after(self, action: str, pause: float) -> None:
         """An action is over for us; poll soon, unless the server offers it again and again all the same."""
-        self._ends = [*(ended for ended in self._ends if ended == action), action]
-        self._soon = pause if len(self._ends) < MAX_ENDS else None
-
-    async def _stop_work(self) -> None:
-        if (task := self._task) is not None:
-            task.cancel()
-            await asyncio.wait({task})  # awaiting it would take our own cancellation for its
-            self._task = None
-            with contextlib.suppress(asyncio.CancelledError, PassingError, _OutOfTimeError):
-                task.result()
+        ends = self._current.ends
+        ends.note(action)
+        self._polls.hurry(None if ends.too_often(action) else pause)
 
     # ------------------------------------------------------------ time
 
-    def _first_poll_latest(self) -> float:
+    def _something_is_open(self) -> bool:
         record = self._world.journal.read()
-        urgent = record is not None and not record.told
-        return min(self._first_poll_within, URGENT_FIRST_POLL) if urgent else self._first_poll_within
-
-    def _until_next_poll(self) -> float:
-        soon, self._soon = self._soon, None
-        if soon is not None:
-            return soon
-        if self._once and not self._busy:
-            return SOON
-        return pace(self._interval, self._world.clock.now() - self._since if self._busy else None)
-
-    def _longest_pause(self) -> float:
-        return min(self._interval or self._retry_wait, self._retry_wait)
+        return record is not None and not record.told
 
     async def _rest(self) -> None:
         """Sleep until the next poll is due; it is due anew when the work stands still."""
-        clock = self._world.clock
-        worked, due = self._busy, clock.now() + self._until_next_poll()
-        while (left := due - clock.now()) > 0 and not self._wake.is_set():
-            await self._pause(left, keep_wake=True)
-            if worked and not self._busy:
-                worked, due = False, clock.now() + self._until_next_poll()
-        self._wake.clear()
+        worked, due = self._current.busy, self._next_poll()
+        while (left := due - self._world.clock.now()) > 0 and not self._polls.wake.is_set():
+            await self._polls.sleep(left, self._current.task)
+            self._take_up()
+            if worked and not self._current.busy:
+                worked, due = False, self._next_poll()
+        self._polls.wake.clear()
 
-    async def _pause(self, seconds: float, *, keep_wake: bool = False) -> None:
+    def _next_poll(self) -> float:
+        return self._world.clock.now() + self._polls.next(self._current.working, once=self._outage.once)
+
+    async def _pause(self, seconds: float) -> None:
         """Sleep until the time has passed, the work stands still, or somebody asks to poll now."""
-        self._next_poll = self._world.clock.now() + seconds
-        self.changed()
-        waits: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self._world.clock.sleep(seconds)),
-            asyncio.ensure_future(self._wake.wait()),
-        ]
-        try:
-            await asyncio.wait(
-                [*waits, self._task] if self._task else waits, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if not keep_wake:
-            self._wake.clear()
-        await self._gather()
-
-    async def _gather(self) -> None:
-        """Take up what the work has come to, where it stands still."""
-        if self._task is None or self._busy:
-            return
-        task, self._task = self._task, None
-        try:
-            await task
-        except PassingError as error:
-            # What could not be told is in the journal; the next round tells it.
-            log.warning("%s", error)
-            self._work = None
+        await self._polls.sleep(seconds, self._current.task)
+        self._polls.wake.clear()
+        self._take_up()
 
     async def _put_off(self, error: PassingError, pause: float) -> None:
-        self._check_time(pause)
-        if str(error) != self._away:
-            self._away = str(error)
-            log.warning("%s; trying again in %.1f s", error, pause)
-
-    def _check_time(self, pause: float = 0.0) -> None:
-        """With `once`: give up when nothing has succeeded for too long."""
-        alive = self._work.alive if self._work and self._busy else self._alive
-        if self._once and self._world.clock.now() + pause - alive > self._once_timeout:
-            raise _OutOfTimeError
+        self._outage.check(pause, self._current.alive)
+        self._outage.goes_on(error, pause)

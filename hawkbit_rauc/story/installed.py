@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tells hawkBit what the board runs where no action brought it, such as a bundle that was installed by hand.
+"""Tells hawkBit what the board runs if no action brought it, such as a bundle that was installed by hand.
 
 hawkBit learns of each installation once (DDI, `PUT installedBase`): the journal keeps which one it knows of.
 """
@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import logging
 
-from attrs import define
+from attrs import define, field
 
 from hawkbit_rauc.errors import InstallerError, PassingError
 from hawkbit_rauc.rules import outcome
 from hawkbit_rauc.rules.outcome import brought, committed
-from hawkbit_rauc.story.deployment import unbooted
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.once import Once
+from hawkbit_rauc.story.reboot import unbooted
+from hawkbit_rauc.story.world import World
 
 log = logging.getLogger(__name__)
 
 
-@define
-class Running:
+@define(eq=False)
+class Installed:
     """What this process knows of it; may be lost at any time.
 
     Attributes:
-        world: what it takes.
+        world: the ports.
         distribution_set: its name at hawkBit; its version is that of the bundle.
         due: something may have to be told: after a start, and after the end of an action.
     """
@@ -32,7 +33,11 @@ class Running:
     world: World
     distribution_set: str
     due: bool = True
-    _trouble: str = ""
+    _trouble: Once = field(factory=Once)
+
+    def may_have_changed(self) -> None:
+        """Have it looked at again."""
+        self.due = True
 
     async def look(self, *, idle: bool) -> None:
         """Tell hawkBit what runs, unless it knows; a server that does not take it gets in the way of nothing else.
@@ -45,9 +50,8 @@ class Running:
         try:
             await self._look(idle=idle)
         except PassingError as error:
-            if str(error) != self._trouble and not isinstance(error, InstallerError):
+            if self._trouble.is_news(str(error)) and not isinstance(error, InstallerError):
                 log.warning("hawkBit was not told what this board runs: %s", error)
-            self._trouble = str(error)
 
     async def _look(self, *, idle: bool) -> None:
         journal, record = self.world.journal, self.world.journal.read()

@@ -25,7 +25,7 @@ from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import BundleFacts, Slot, System
 from hawkbit_rauc.story.daemon import Daemon
-from hawkbit_rauc.story.work import Policy, World
+from hawkbit_rauc.story.world import Policy, World
 from hawkbit_testing import Answer, Hawkbit, Request
 from hawkbit_testing.wire import Web
 

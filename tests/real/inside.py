@@ -21,8 +21,9 @@ from hawkbit_rauc.model import Record
 from hawkbit_rauc.rauc.installation import Pulse
 from hawkbit_rauc.rauc.installer import Rauc
 from hawkbit_rauc.rules.verdicts import Verdict
+from hawkbit_rauc.story.action import Action
 from hawkbit_rauc.story.deployment import deploy
-from hawkbit_rauc.story.work import Policy, Work, World
+from hawkbit_rauc.story.world import Policy, World
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ class Inside:
         async def story(world: World) -> Verdict:
             poll = await world.server.poll()
             assert poll.deployment is not None, "the server offers nothing"
-            return await deploy(Work(poll.deployment, Record(poll.deployment.action)), world)
+            return await deploy(Action(poll.deployment, Record(poll.deployment.action), world))
 
         return self.run(story)
 

@@ -17,7 +17,7 @@ import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
 from hawkbit_rauc.rules.memory import begin, recall
 from hawkbit_rauc.rules.verdicts import Decided, Reboot, Verdict, Wait
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.world import World
 
 NewBoard = Callable[..., Board]
 pytestmark = [

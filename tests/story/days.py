@@ -14,8 +14,8 @@ from hawkbit_rauc.errors import HawkbitRaucError
 from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told
 from hawkbit_rauc.story.boot import Commit
 from hawkbit_rauc.story.daemon import Daemon
-from hawkbit_rauc.story.installed import Running
-from hawkbit_rauc.story.work import Policy, World
+from hawkbit_rauc.story.installed import Installed
+from hawkbit_rauc.story.world import Policy, World
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -188,7 +188,7 @@ class Days(Life):
                 world,
                 self.attributes,
                 commit=self.commit,
-                running=Running(world, self.distribution_set) if self.distribution_set else None,
+                installed=Installed(world, self.distribution_set) if self.distribution_set else None,
                 **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
             )
             loop = asyncio.get_running_loop()

@@ -38,7 +38,7 @@ from hawkbit_rauc.model import (
     transaction_id,
 )
 from hawkbit_rauc.story.daemon import Daemon
-from hawkbit_rauc.story.work import World
+from hawkbit_rauc.story.world import World
 from hawkbit_testing import Hawkbit, Window
 from hawkbit_testing.actions import Action, Report
 from hawkbit_testing.bodies import handling

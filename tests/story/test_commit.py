@@ -10,7 +10,7 @@ from universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import InstallerError, ServerError
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 
 
 def installed(life: Days) -> None:

@@ -17,7 +17,7 @@ from universe import Cut, HawkBit, PowerCut, Rauc, Universe
 
 from hawkbit_rauc.model import Execution, Finished
 from hawkbit_rauc.rules.bundles import ANY, Choice
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 
 pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
 

@@ -13,7 +13,7 @@ import table
 from operated import CLOSED, OPEN, Course, Place
 from universe import Cut, PowerCut, Rauc
 
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 
 pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
 

@@ -22,8 +22,10 @@ from hawkbit_rauc.errors import (
 from hawkbit_rauc.model import Execution, Finished, Outcome, Record, System
 from hawkbit_rauc.rules.pace import BUSY_FIRST, BUSY_PACE, LATER_PACE
 from hawkbit_rauc.story import daemon
-from hawkbit_rauc.story.deployment import MAX_REBOOT_REQUESTS, REBOOT_GRACE
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.current import MAX_ENDS
+from hawkbit_rauc.story.polls import URGENT_FIRST_POLL
+from hawkbit_rauc.story.reboot import MAX_REBOOT_REQUESTS, REBOOT_GRACE
+from hawkbit_rauc.story.world import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 
@@ -65,7 +67,7 @@ def test_the_first_poll_comes_soon_where_something_is_left_to_be_told():
         Journal(life.universe.folder, IDENTITY).write(Record("1"))
         life.random = 1.0
         life.live(50, first_poll_within=60.0)
-        assert life.polls[0] == daemon.URGENT_FIRST_POLL
+        assert life.polls[0] == URGENT_FIRST_POLL
 
 
 def test_with_once_the_first_poll_comes_at_once():
@@ -427,7 +429,7 @@ def test_once_ends_where_an_offer_is_taken_back_again_and_again():
     with days() as life:
         life.troubles["deployment"] = OfferGoneError("404")
         assert life.live(HOUR, once=True) == daemon.DONE
-        assert life.calls.count("deployment") == daemon.MAX_ENDS
+        assert life.calls.count("deployment") == MAX_ENDS
 
 
 # ---------------------------------------------------------------- what is left untold

@@ -20,8 +20,9 @@ from hawkbit_rauc.errors import (
 )
 from hawkbit_rauc.model import Finished, Slot
 from hawkbit_rauc.rules.bundles import Choice
-from hawkbit_rauc.story.deployment import FEEDBACK_GRACE
-from hawkbit_rauc.story.work import MAX_ENTRIES, Policy
+from hawkbit_rauc.story.action import MAX_ENTRIES
+from hawkbit_rauc.story.reboot import FEEDBACK_GRACE
+from hawkbit_rauc.story.world import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 

@@ -16,7 +16,7 @@ from operated import CLOSED, OPEN, PASSED, Course, Place
 from universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.rules.bundles import Choice
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 from hawkbit_testing.actions import Action
 
 LOG = logging.getLogger("hawkbit_rauc")

@@ -8,7 +8,7 @@ import pytest
 from days import DAY, HOUR, Days, days
 
 from hawkbit_rauc.errors import InstallerError, ServerError
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 
 
 def boot(life: Days) -> None:

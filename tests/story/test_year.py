@@ -13,7 +13,7 @@ from days import DAY, HOUR, MINUTE
 from operated import CLOSED, OPEN, Course, Place
 from universe import Cut, PowerCut, Rauc
 
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 
 DEPLOYMENTS = 104
 #: At polls every five minutes.

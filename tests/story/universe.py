@@ -49,7 +49,7 @@ from hawkbit_rauc.model import (
 from hawkbit_rauc.ports import Source
 from hawkbit_rauc.story.boot import Commit
 from hawkbit_rauc.story.daemon import Daemon
-from hawkbit_rauc.story.work import Policy, World
+from hawkbit_rauc.story.world import Policy, World
 
 IDENTITY = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 

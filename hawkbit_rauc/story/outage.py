@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Is the server away, and with `--once`: for how long may it be?"""
+
+from __future__ import annotations
+
+import logging
+
+from attrs import define, field
+
+from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.ports import Clock
+from hawkbit_rauc.story.once import Once
+
+log = logging.getLogger(__name__)
+
+
+class OutOfTimeError(Exception):
+    """With `--once`: nothing has succeeded for too long."""
+
+
+@define(eq=False)
+class Outage:
+    """What is known of the server's absence.
+
+    Attributes:
+        clock: times are seconds of it.
+        once_timeout: seconds without any success after which `--once` gives up.
+        once: whether it may give up.
+        alive: when something succeeded last.
+    """
+
+    clock: Clock
+    once_timeout: float
+    once: bool = False
+    alive: float = field(init=False)
+    _trouble: Once = field(factory=Once)
+
+    def __attrs_post_init__(self) -> None:
+        self.alive = self.clock.now()
+
+    @property
+    def why(self) -> str:
+        """The trouble; empty while the server answers."""
+        return self._trouble.last
+
+    def goes_on(self, error: PassingError, pause: float) -> None:
+        """Log a trouble, each one once."""
+        if self._trouble.is_news(str(error)):
+            log.warning("%s; trying again in %.1f s", error, pause)
+
+    def is_over(self) -> None:
+        """Take note that the server answered."""
+        if self.why:
+            log.info("the server answers again")
+            self._trouble.is_over()
+
+    def succeeded(self) -> None:
+        """Take note that something succeeded."""
+        self.alive = self.clock.now()
+
+    def check(self, pause: float, alive: float) -> None:
+        """With `--once`, give up if nothing has succeeded for too long.
+
+        Args:
+            pause: seconds until the next try.
+            alive: when something succeeded last.
+
+        Raises:
+            OutOfTimeError: that time will have passed.
+        """
+        if self.once and self.clock.now() + pause - alive > self.once_timeout:
+            raise OutOfTimeError
