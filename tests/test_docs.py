@@ -53,11 +53,40 @@ def test_readme_fits_on_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 80
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def prose(page: Path) -> str:
+    """A page without its blocks of code, in which neither links nor headings count."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def links(page: Path) -> list[tuple[str, str]]:
+    """The relative links of a page: file and anchor, either may be empty."""
+    return re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)", prose(page))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a browser can jump to on a page: its headings, written as GitHub and GitLab do."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found.add(f"{anchor}-1" if anchor in found else anchor)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """Every relative link names a file."""
-    for link in re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text()):
-        assert (page.parent / link).exists(), link
+    """Every relative link names a file, and its anchor a heading of that page."""
+    for link, anchor in links(page):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def test_index_names_every_page_once() -> None:
+    """Whoever looks for a page finds it in docs/README.md, in one place."""
+    index = ROOT / "docs" / "README.md"
+    named = [(index.parent / link).resolve() for link, _ in links(index)]
+    below = [page for page in named if page.is_relative_to(index.parent)]
+    assert sorted(below) == sorted(page for page in index.parent.rglob("*.md") if page != index)
 
 
 def test_map_of_the_code_names_every_module() -> None:
