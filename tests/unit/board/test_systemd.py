@@ -18,11 +18,11 @@ def heard(
 ) -> Iterator[Callable[[], str]]:
     """A socket of systemd's, named in the environment; returns the next message."""
     name = {"path": str(tmp_path / "notify"), "abstract": f"@hawkbit-rauc-{os.getpid()}"}[request.param]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(name.replace("@", "\0", 1))
-        systemd.settimeout(5)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(name.replace("@", "\0", 1))
+        listener.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", name)
-        yield lambda: systemd.recv(4096).decode()
+        yield lambda: listener.recv(4096).decode()
 
 
 def test_words_are_those_of_sd_notify(heard: Callable[[], str]) -> None:
@@ -61,8 +61,8 @@ def test_absent_systemd_is_nothing_to_worry_about(address: str | None) -> None:
 
 def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
     """A systemd that reads nothing makes notify say no, not wait."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
         sent = [systemd.notify("WATCHDOG=1", environment=environment) for _ in range(5000)]
     assert sent[0]

@@ -44,7 +44,8 @@ PASSING = [
 @pytest.mark.parametrize("kind", PASSING)
 def test_passing_errors_are_tried_again_until_the_work_is_done(kind):
     """Each failure is told with its pause before the sleep."""
-    failures = [kind(str(number)) for number in range(5)]
+    further = ("org.example.Error", "no") if kind is errors.RefusedError else ()
+    failures = [kind(str(number), *further) for number in range(5)]
     live, pauses, told = lived(*failures, "done")
     assert live() == "done"
     assert told == list(zip(failures, pauses, strict=True))
