@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from counting import instructions, system_calls, warm_up
+from cost.counting import instructions, system_calls, warm_up
 from rig.cache import REPOSITORY
 from rig.nginx import Nginx, tls_keys
 from rig.process import run

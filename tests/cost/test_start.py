@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from counting import instructions, warm_up
+from cost.counting import instructions, warm_up
 from rig.bus import Bus
 from rig.process import run
 from rig.run import configuration

@@ -16,7 +16,7 @@ from rig.cache import REPOSITORY, once
 from rig.process import Process, run, wait_until
 from rig.target import Target, free_port
 
-REQUIREMENTS = REPOSITORY / "tests" / "servers" / "goosebit" / "requirements.txt"
+REQUIREMENTS = REPOSITORY / "tests" / "rig" / "servers" / "goosebit" / "requirements.txt"
 
 _SETTINGS = """\
 tenant: DEFAULT

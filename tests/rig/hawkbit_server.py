@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Builds and starts the hawkBit server of `tests/servers/hawkbit`."""
+"""Builds and starts the hawkBit server of `tests/rig/servers/hawkbit`."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from rig.cache import CACHE, REPOSITORY, locked, once
 from rig.process import Process, need, run
 from rig.target import free_port
 
-PROJECT = REPOSITORY / "tests" / "servers" / "hawkbit"
+PROJECT = REPOSITORY / "tests" / "rig" / "servers" / "hawkbit"
 
 
 def _build(folder: Path) -> None:

@@ -45,11 +45,11 @@ CASES = (
     "a fleet that comes back at once",
 )
 
-#: Where the tests of a folder see what they see.
+#: Where the tests of a folder and those below it see what they see.
 PLACES = {
-    "real": "real hawkBit and RAUC",
-    "hostile": "double, over sockets",
-    "ddi": "double, over sockets",
+    "boards/real": "real hawkBit and RAUC",
+    "wire/hostile": "double, over sockets",
+    "wire/hawkbit": "double, over sockets",
     "sdk": "double",
     "unit": "unit",
     "story": "virtual time",
@@ -74,12 +74,12 @@ Marks = Mapping[int | str, list[tuple[str, str]]]
 def marks(kind: str) -> Marks:
     """Return where the tests with a mark of this kind see something, and their names, by the mark's arguments."""
     found: dict[int | str, list[tuple[str, str]]] = defaultdict(list)
-    for file in sorted((REPOSITORY / "tests").rglob("test_*.py")):
-        place = PLACES.get(file.parent.name)
-        for function in ast.walk(ast.parse(file.read_text())) if place else ():
-            if isinstance(function, ast.FunctionDef):
-                for argument in _arguments(function, kind):
-                    found[argument].append((str(place), f"{file.stem}::{function.name}"))
+    for folder, place in PLACES.items():
+        for file in sorted((REPOSITORY / "tests" / folder).rglob("test_*.py")):
+            for function in ast.walk(ast.parse(file.read_text())):
+                if isinstance(function, ast.FunctionDef):
+                    for argument in _arguments(function, kind):
+                        found[argument].append((place, f"{file.stem}::{function.name}"))
     return found
 
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sdk_tree import ROOT, Tree
+from sdk.sdk_tree import ROOT, Tree
 
 
 @pytest.fixture(scope="session")

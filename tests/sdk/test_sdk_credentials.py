@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from hawkbit_ddi import Client, DeploymentBase, LinkError, RedirectError, StatusError, get_controller_base
-from sdk_answers import BASE, TLS, TOKEN, client_of
+from sdk.sdk_answers import BASE, TLS, TOKEN, client_of
 
 SECRET_HEADER = {"X-Forwarded-Secret": "s3cr3t-header-value"}
 

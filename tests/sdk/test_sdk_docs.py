@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk_answers import ARTIFACTS, HAWKBIT_DEPLOYMENT, HAWKBIT_POLL, NOT_FOUND
+from sdk.sdk_answers import ARTIFACTS, HAWKBIT_DEPLOYMENT, HAWKBIT_POLL, NOT_FOUND
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
 OWN = "/DEFAULT/controller/v1/dev-1"

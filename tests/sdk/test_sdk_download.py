@@ -30,7 +30,7 @@ from hawkbit_ddi import (
     errors,
     get_controller_base,
 )
-from sdk_answers import BASE, OWN, PORTAL, QUOTA, TLS, TOKEN, client_of
+from sdk.sdk_answers import BASE, OWN, PORTAL, QUOTA, TLS, TOKEN, client_of
 
 from hawkbit_testing import Hawkbit, faults
 

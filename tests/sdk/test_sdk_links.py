@@ -9,7 +9,7 @@ from hawkbit_ddi import Client, DeploymentBase, LinkError
 from hawkbit_ddi.links import presentable
 from hypothesis import given
 from hypothesis import strategies as st
-from sdk_answers import BASE, TLS, client_of
+from sdk.sdk_answers import BASE, TLS, client_of
 
 OWN = f"{BASE}/DEFAULT/controller/v1/dev-1"
 CLIENT = client_of(lambda _: httpx.Response(200, json={}))

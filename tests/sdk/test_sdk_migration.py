@@ -134,7 +134,7 @@ def test_the_program_reads_the_old_configuration(command: str, tmp_path: Path) -
     """With rauc-hawkbit's own file the program comes as far as RAUC, which isn't here, without a complaint before."""
     with Hawkbit("1.1") as server:
         server.target("test-target", "ahVahL1Il1shie2aj2poojeChee6ahShu")
-        text = (ROOT / "tests" / "unit" / "data" / "rauc-hawkbit.cfg").read_text()
+        text = (ROOT / "tests" / "unit" / "config" / "data" / "rauc-hawkbit.cfg").read_text()
         text = text.replace("= 127.0.0.1\n", f"= {server.host}\n").replace("/tmp", str(tmp_path))
         (tmp_path / "config.cfg").write_text(text)
         arguments = shlex.split(command)[1:]

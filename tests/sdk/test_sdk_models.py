@@ -29,7 +29,7 @@ from hawkbit_ddi import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sdk_answers import (
+from sdk.sdk_answers import (
     ARTIFACTS,
     GOOSEBIT_DEPLOYMENT,
     GOOSEBIT_POLL,

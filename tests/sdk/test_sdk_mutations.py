@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from hawkbit_ddi import Artifact, DdiError, StatusError, UnreadableAnswerError
-from sdk_answers import (
+from sdk.sdk_answers import (
     NOT_FOUND,
     OPERATIONS,
     PORTAL,

@@ -27,7 +27,7 @@ from hawkbit_ddi import (
     put_config_data,
     put_installed_base,
 )
-from sdk_answers import (
+from sdk.sdk_answers import (
     BASE,
     NOT_FOUND,
     OPERATIONS,

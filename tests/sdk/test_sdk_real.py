@@ -39,7 +39,7 @@ from hawkbit_ddi import (
     put_installed_base,
 )
 from rig.hawkbit import Hawkbit
-from sdk_answers import TLS
+from sdk.sdk_answers import TLS
 
 FILE = b"bundle" * 1000
 

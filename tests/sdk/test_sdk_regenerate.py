@@ -12,7 +12,7 @@ import tomllib
 
 import hawkbit_ddi
 import pytest
-from sdk_tree import ROOT, Tree
+from sdk.sdk_tree import ROOT, Tree
 
 LICENCE = "# SPDX-License-Identifier: LGPL-2.1-or-later"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sdk_tree import ROOT, Tree
+from sdk.sdk_tree import ROOT, Tree
 
 PROSE = "words of the server's authors"
 OWN = "/{tenant}/controller/v1/{controllerId}"

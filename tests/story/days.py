@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from attrs import define, evolve, field
-from universe import Life, Universe, VirtualLoop
+from story.universe import Life, Universe, VirtualLoop
 
 from hawkbit_rauc.errors import HawkbitRaucError
 from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told

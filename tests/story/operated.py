@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from attrs import define, evolve, field
-from universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoop, _drain
+from story.universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoop, _drain
 
 from hawkbit_rauc.errors import (
     DownloadError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from days import DAY, HOUR, MINUTE, Days, days
-from universe import IDENTITY
+from story.days import DAY, HOUR, MINUTE, Days, days
+from story.universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import InstallerError, ServerError

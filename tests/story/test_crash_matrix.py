@@ -12,8 +12,8 @@ import itertools
 import random
 
 import pytest
-import table
-from universe import Cut, HawkBit, PowerCut, Rauc, Universe
+from story import table
+from story.universe import Cut, HawkBit, PowerCut, Rauc, Universe
 
 from hawkbit_rauc.model import Execution, Finished
 from hawkbit_rauc.rules.bundles import ANY, Choice

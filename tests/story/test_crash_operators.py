@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable
 
 import pytest
-import table
-from operated import CLOSED, OPEN, Course, Place
-from universe import Cut, PowerCut, Rauc
+from story import table
+from story.operated import CLOSED, OPEN, Course, Place
+from story.universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.story.world import Policy
 

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 from attrs import evolve
-from days import DAY, HOUR, MINUTE, days
-from universe import IDENTITY, Rauc
+from story.days import DAY, HOUR, MINUTE, days
+from story.universe import IDENTITY, Rauc
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (

@@ -2,8 +2,8 @@
 """One deployment in virtual time: what is put off, what is given up, and what the history says."""
 
 import pytest
-from days import DAY, HOUR, MINUTE, days
-from universe import IDENTITY
+from story.days import DAY, HOUR, MINUTE, days
+from story.universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (

@@ -12,8 +12,8 @@ import logging
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from operated import CLOSED, OPEN, PASSED, Course, Place
-from universe import Cut, PowerCut, Rauc
+from story.operated import CLOSED, OPEN, PASSED, Course, Place
+from story.universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.rules.bundles import Choice
 from hawkbit_rauc.story.world import Policy

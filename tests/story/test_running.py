@@ -5,7 +5,7 @@ import logging
 import math
 
 import pytest
-from days import DAY, HOUR, Days, days
+from story.days import DAY, HOUR, Days, days
 
 from hawkbit_rauc.errors import InstallerError, ServerError
 from hawkbit_rauc.story.world import Policy

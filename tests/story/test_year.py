@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import define, field
-from days import DAY, HOUR, MINUTE
-from operated import CLOSED, OPEN, Course, Place
-from universe import Cut, PowerCut, Rauc
+from story.days import DAY, HOUR, MINUTE
+from story.operated import CLOSED, OPEN, Course, Place
+from story.universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.story.world import Policy
 

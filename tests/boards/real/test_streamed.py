@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where RAUC is to fetch by itself and can't, hawkBit is told why before anything is written."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from boards.real.scene import Scene, attempts
+from rig.proxy import Proxy
+from rig.rauc import Board
+
+import hawkbit_testing
+
+WHY = {"1.8": "RAUC before 1.9 can't be asked", "1.13": "not supported in streaming mode"}
+
+
+@pytest.fixture
+def new_hawkbit(new_board: Callable[..., Board], version: str) -> Iterator[Scene]:
+    """A board that is to stream, under the double of a hawkBit from which RAUC could.
+
+    RAUC 1.8 can't stream at all, and 1.13 not the plain bundles of this rig.
+    """
+    with hawkbit_testing.Hawkbit("1.1", sleep="00:00:01") as double, Proxy(double.host) as proxy:
+        scene = Scene(new_board(rauc=version), double, proxy)
+        scene.keys["stream_bundle"] = True
+        yield scene
+        scene.close()
+
+
+def fails(scene: Scene, why: str) -> None:
+    """The action ends at once, no attempt was begun, the slot is as it was, and no byte was on the disk."""
+    action = scene.offer(scene.board.bundle())
+    assert scene.ended(action) == "error"
+    (said,) = [message for message in action.messages() if why in message]
+    assert said.endswith("set stream_bundle = false or stream_fallback = true")
+    assert attempts(action) == 0
+    assert scene.board.state("B") == "good"
+    assert scene.bundles_left == []
+
+
+def test_a_rauc_that_cannot_stream_fails_with_the_reason(new_hawkbit: Scene) -> None:
+    """Each of the two RAUCs says why not, and hawkBit's history has it."""
+    fails(new_hawkbit, WHY[new_hawkbit.board.version])
+
+
+def test_a_real_hawkbit_that_counts_ranges_is_not_streamed_from(scene: Scene) -> None:
+    """hawkBit up to 0.9 is known by its ETag, before RAUC is asked; from a newer one it depends on RAUC."""
+    scene.keys["stream_bundle"] = True
+    counts = scene.hawkbit.version < (0, 10)
+    fails(scene, "is of hawkBit up to 0.9" if counts else WHY[scene.board.version])
+
+
+def test_what_cannot_be_streamed_is_downloaded_where_that_is_wanted(scene: Scene) -> None:
+    """With `stream_fallback` the deployment goes its way as without streaming."""
+    scene.keys |= {"stream_bundle": True, "stream_fallback": True}
+    bundle = scene.board.bundle()
+    action = scene.installed(bundle)
+    assert scene.board.contains("B", bundle)
+    scene.boot()
+    assert scene.ended(action) == "finished"
+    assert scene.bundles_left == []
