@@ -144,7 +144,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     )
     # Kept are the documents of the versions that the overlay lists, and the current one.
     documents = {version: _kept(version) for version in overlays.seen(overlay)} | {now: document}
-    texts: dict[Path, str | None] = {path: None for path in DOCUMENTS.glob("*.json")}
+    texts: dict[Path, str | None] = dict.fromkeys(DOCUMENTS.glob("*.json"))
     texts |= {DOCUMENTS / f"{version}.json": text(each) for version, each in documents.items()}
     texts[SPEC / "lock.json"] = lock(SPEC, document, text(document))
     texts[PAGE] = page(list(documents.values()))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from changes import Change, Element, compare
-from structure import METHODS, operation_name, resolve, schemas_below
+from structure import operations, resolve, schemas_below
 
 LOWEST = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 HIGHEST = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
@@ -39,14 +39,10 @@ def elements(document: dict[str, Any]) -> dict[str, Element]:
     security = frozenset(" ".join(str(s.get(k)) for k in ("type", "in", "name") if k in s) for s in schemes)
     found = {"authentication": Element("document", {"schemes": security}, sent=True)}
     sent, received = set(), set()
-    for path, item in document["paths"].items():
-        for method in METHODS:
-            if method in item:
-                name = operation_name(method, path)
-                operation = item[method]
-                found |= _operation(document, name, item.get("parameters", []), operation)
-                sent |= schemas_below(document, operation.get("requestBody"), operation.get("parameters"))
-                received |= schemas_below(document, operation.get("responses"))
+    for name, item, operation in operations(document):
+        found |= _operation(document, name, item.get("parameters", []), operation)
+        sent |= schemas_below(document, operation.get("requestBody"), operation.get("parameters"))
+        received |= schemas_below(document, operation.get("responses"))
     for title, schema in document.get("components", {}).get("schemas", {}).items():
         for name, element in _schema(title, schema):
             found[f"`{name}`"] = element._replace(sent=title in sent, received=title in received)

@@ -14,7 +14,9 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
-from structure import METHODS, schemas_below
+from structure import operations, schemas_below
+
+LONGEST_MESSAGE = 400
 
 
 def validate(document: dict[str, Any], name: str) -> None:
@@ -65,7 +67,7 @@ def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> 
         for template in sorted((spec / "templates" / "extra").glob("*.jinja")):
             text = project.env.get_template(f"extra/{template.name}").render()
             (into / template.name.removesuffix(".jinja")).write_text(text)
-    options = ["--no-cache", "--quiet", "--config", str(spec / "ruff.toml"), str(into)]
+    options = ["--no-cache", "--quiet", "--config", str(spec / "generator-ruff.toml"), str(into)]
     _run("ruff", "check", "--fix", *options)
     _run("ruff", "format", *options)
 
@@ -96,8 +98,7 @@ def _project(
     data.models = [model for model in data.models if model.class_info.name not in maps]
     project = Project(openapi=data, config=config, custom_template_path=spec / "templates")
     schemas = document["components"]["schemas"]
-    operations = [item[method] for item in document["paths"].values() for method in METHODS if method in item]
-    bodies = [operation.get("requestBody") for operation in operations]
+    bodies = [operation.get("requestBody") for _, _, operation in operations(document)]
     project.env.globals.update(
         maps=maps,
         # The generator drops what is said beside a reference, so members are described from the document itself.
@@ -143,4 +144,4 @@ def _run(tool: str, *arguments: str, cwd: Path | None = None) -> None:
 
 def _line(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= 400 else text[:399] + "…"
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

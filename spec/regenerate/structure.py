@@ -3,7 +3,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 ROOT = "/{tenant}/controller/v1/{controllerId}"
@@ -17,6 +17,8 @@ NAMED = {
 VALUES = {"default", "enum", "const", "required"}
 PROSE = {"description", "summary", "title", "tags", "example", "examples", "externalDocs", "servers", "links"}
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+LONGEST_CHAIN = 10
+"""How many references in a row are followed: they may lead in a circle."""
 
 
 def keep(documents: Iterable[tuple[str, Any]], version: str | None) -> dict[str, Any]:
@@ -56,20 +58,23 @@ def text(document: dict[str, Any]) -> str:
 
 def resolve(document: dict[str, Any], node: Any) -> Any:
     """Return what a node stands for: itself, or what its reference leads to; {} if that is not there."""
-    seen = 0
-    while isinstance(node, dict) and "$ref" in node and seen < 10:
+    for _ in range(LONGEST_CHAIN):
+        if not isinstance(node, dict) or "$ref" not in node:
+            break
         target: Any = document
         for step in str(node["$ref"]).removeprefix("#/").split("/"):
-            target = (
-                target.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, dict) else {}
-            )
-        node, seen = target, seen + 1
+            name = step.replace("~1", "/").replace("~0", "~")
+            target = target.get(name, {}) if isinstance(target, dict) else {}
+        node = target
     return node
 
 
-def operation_name(method: str, path: str) -> str:
-    """Return how the report names an operation."""
-    return f"`{method.upper()} {path.replace(ROOT, '…')}`"
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Give all operations of a document, each with its name in the report and with the item of its path."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield f"`{method.upper()} {path.replace(ROOT, '…')}`", item, item[method]
 
 
 def schemas_below(document: dict[str, Any], *nodes: Any) -> set[str]:
