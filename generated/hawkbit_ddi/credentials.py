@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 
@@ -94,7 +94,7 @@ def tls_context(
         return verify
     if isinstance(verify, str):
         try:
-            if os.path.isdir(verify):
+            if Path(verify).is_dir():
                 context = ssl.create_default_context(capath=verify)
             else:
                 context = ssl.create_default_context(cafile=verify)

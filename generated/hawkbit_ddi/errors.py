@@ -31,7 +31,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from http.client import responses as _REASONS
+from http.client import responses
 
 import httpx
 
@@ -179,7 +179,7 @@ def status_error(
         kind = RedirectError
     elif status >= 500:
         kind = ServerError
-    sentence = f"{what} was answered with {status} {_REASONS.get(status, '')}".rstrip()
+    sentence = f"{what} was answered with {status} {responses.get(status, '')}".rstrip()
     if "message" in info:
         sentence += f": {presentable(info['message'])}"
     elif kind is RedirectError and headers.get("location"):

@@ -29,7 +29,7 @@ def base(url: str) -> str:
     shown = presentable(url)
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = parts.port  # raises ValueError if it is none
     except ValueError:
         raise ValueError(f"the base URL {shown!r} is no URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not is_web_link(url):
@@ -53,7 +53,8 @@ def proxy(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        if parts.scheme in {"http", "https", "socks5", "socks5h"} and parts.hostname and (parts.port or 1):
+        _ = parts.port  # raises ValueError if it is none
+        if parts.scheme in {"http", "https", "socks5", "socks5h"} and parts.hostname:
             return url
     except ValueError:
         pass

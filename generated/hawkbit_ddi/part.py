@@ -61,7 +61,7 @@ class Part:
         except (OSError, ValueError):
             tag = ""
         keep = resume and (download.checked or is_strong(tag))
-        self._file = open(self._part, "r+b" if keep and self._part.exists() else "w+b")
+        self._file = self._part.open("r+b" if keep and self._part.exists() else "w+b")
         self.resumed = keep and os.fstat(self._file.fileno()).st_size > 0
         while block := self._file.read(_BLOCK):
             download.take(block)
