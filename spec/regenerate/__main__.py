@@ -2,7 +2,8 @@
 """Make generated/hawkbit_ddi from spec/; run it through scripts/regenerate, which provides its environment.
 
 The steps: fetch a document, keep its structure (documents/), correct and describe it by the overlay
-(overlay.yaml), validate it, generate the package with our templates, check its types, report what differs.
+(overlay.yaml), validate it, generate what depends on it (templates/), copy what does not (handwritten/),
+check the types of the package, report what differs.
 All of it happens beside the tree; what came out is put in place at the end, all or nothing.
 """
 

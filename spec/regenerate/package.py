@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The package that a document becomes: validated, generated with our templates, formatted, type-checked."""
+"""The package that a document becomes: validated, generated, formatted, completed by hand, type-checked."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,11 +38,11 @@ def validate(document: dict[str, Any], name: str) -> None:
 
 
 def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> None:
-    """Write the whole package, formatted, into a folder.
+    """Write the whole package into a folder: what the generator makes, formatted, and what is written by hand.
 
     Args:
         document: What the overlay made of hawkBit's document.
-        spec: The folder with the templates and the configuration.
+        spec: The folder with the templates, the handwritten files and the configuration.
         version: The package's own version.
         into: The package's folder, which is not there yet.
 
@@ -63,13 +64,13 @@ def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> 
             raise SystemExit(
                 f"the generator refuses the document: {_line(f'{problems[0].header} {problems[0].detail}')}{more}"
             )
-        # The files that the generator has no template for.
-        for template in sorted((spec / "templates" / "extra").glob("*.jinja")):
-            text = project.env.get_template(f"extra/{template.name}").render()
-            (into / template.name.removesuffix(".jinja")).write_text(text)
     options = ["--no-cache", "--quiet", "--config", str(spec / "generator-ruff.toml"), str(into)]
     _run("ruff", "check", "--fix", *options)
     _run("ruff", "format", *options)
+    # Last, as nothing is to touch them; some take the place of what the generator makes by its own templates.
+    handwritten = spec / "handwritten" / into.name
+    for file in [*handwritten.rglob("*.py"), *handwritten.rglob("py.typed")]:
+        shutil.copyfile(file, into / file.relative_to(handwritten))
 
 
 def check_types(package: Path, cache: Path) -> None:

@@ -16,7 +16,7 @@ def lock(spec: Path, document: dict[str, Any], text: str) -> str:
         document: hawkBit's document, as it is kept.
         text: The same, as it is written down.
     """
-    templates = hashlib.sha256()
+    templates = hashlib.sha256()  # handwritten files are in the package themselves
     for path in sorted((spec / "templates").rglob("*.jinja")):
         templates.update(f"{path.relative_to(spec)} {_sha256(path.read_bytes())}\n".encode())
     made_from = {

@@ -35,9 +35,13 @@ def base(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not is_web_link(url):
         raise ValueError(f"the base URL {shown!r} needs http:// or https:// and a host")
     if "@" in parts.netloc:
-        raise ValueError(f"the base URL {shown!r} must not hold a user; use target_token, gateway_token or headers")
+        raise ValueError(
+            f"the base URL {shown!r} must not hold a user; use target_token, gateway_token or headers"
+        )
     if parts.query or parts.fragment or re.search(r"[\s\\]|/\.\.?(/|$)", url):
-        raise ValueError(f"the base URL {shown!r} must be scheme, host and path only, without dots and white space")
+        raise ValueError(
+            f"the base URL {shown!r} must be scheme, host and path only, without dots and white space"
+        )
     return url.rstrip("/")
 
 
@@ -99,7 +103,11 @@ def own_path(href: str, tenant: str, controller_id: str) -> str | None:
         segments = parts.path.split("/")
         names = [unquote(part) for part in segments]
         for i in range(1, len(segments) - 3):
-            if names[i].lower() != tenant.lower() or names[i + 1 : i + 4] != ["controller", "v1", controller_id]:
+            if names[i].lower() != tenant.lower() or names[i + 1 : i + 4] != [
+                "controller",
+                "v1",
+                controller_id,
+            ]:
                 continue
             if any(name in {".", ".."} for name in names[i + 4 :]):
                 return None
@@ -121,7 +129,12 @@ def is_web_link(href: str) -> bool:
     """Tell whether a link is an absolute http or https URL with a host."""
     try:
         url = httpx.URL(href)
-        return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 1) < 65536 and _encodable(href)
+        return (
+            url.scheme in {"http", "https"}
+            and bool(url.host)
+            and (url.port or 1) < 65536
+            and _encodable(href)
+        )
     except (ValueError, httpx.InvalidURL):
         return False
 

@@ -40,11 +40,15 @@ class Credentials:
         ):
             if token is not None:
                 if not token or token != token.strip() or not _HEADER_VALUE.fullmatch(token):
-                    raise ValueError(f"{what} must be printable ASCII without white space around it, and not empty")
+                    raise ValueError(
+                        f"{what} must be printable ASCII without white space around it, and not empty"
+                    )
                 self._headers["Authorization"] = f"{scheme} {token}"
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-                raise ValueError(f"the header {name!r} can't be sent: its name or value holds impossible characters")
+                raise ValueError(
+                    f"the header {name!r} can't be sent: its name or value holds impossible characters"
+                )
 
     def guard(self, request: httpx.Request) -> None:
         """Add the headers to a request for the origin; take them off any other, such as a redirected one."""

@@ -264,7 +264,9 @@ def _strongest(hashes: Hashes | None) -> tuple[str, str | None]:
         if announced:
             announced = announced.strip().lower()
             if len(announced) != digits or not set(announced) <= set("0123456789abcdef"):
-                raise MismatchError(f"the {algorithm} {presentable(announced)!r} has not {digits} hexadecimal digits")
+                raise MismatchError(
+                    f"the {algorithm} {presentable(announced)!r} has not {digits} hexadecimal digits"
+                )
             return algorithm, announced
     return "sha256", None
 
@@ -291,7 +293,11 @@ def wanted(
     if href is None:
         raise LinkError(f"the artifact {presentable(source.filename or '')!r} has no link for a download")
     announced = source.size if isinstance(source.size, int) else None  # whatever a later document makes of it
-    return client.rebase(href), announced if size is None else size, source.hashes if hashes is None else hashes
+    return (
+        client.rebase(href),
+        announced if size is None else size,
+        source.hashes if hashes is None else hashes,
+    )
 
 
 @contextmanager

@@ -72,7 +72,9 @@ class Body:
         encoding = answer.headers.get("content-encoding", "").strip().lower()
         if self._length > MAX_ANSWER:
             return content, _TOO_LONG
-        if not content or encoding in {"", "identity"} or hasattr(answer, "_content"):  # read and so decompressed
+        if (
+            not content or encoding in {"", "identity"} or hasattr(answer, "_content")
+        ):  # read and so decompressed
             return content, ""
         if encoding not in {"gzip", "x-gzip", "deflate"}:
             return content, "it is compressed in an unknown way"

@@ -8,7 +8,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from .download import AsyncDownloadStream, Download, DownloadStream, Transfer, afetched, fetched, is_strong, wanted
+from .download import (
+    AsyncDownloadStream,
+    Download,
+    DownloadStream,
+    Transfer,
+    afetched,
+    fetched,
+    is_strong,
+    wanted,
+)
 from .errors import DdiError
 
 if TYPE_CHECKING:
