@@ -23,8 +23,9 @@ from .exchange import SENDING, Body, Deadline, aread, read, transport_errors
 from .types import Call, Response
 
 if TYPE_CHECKING:
+    from hawkbit_ddi.models import Artifact, Hashes
+
     from .download import AsyncDownloadStream, Download, DownloadStream
-    from .models import Artifact, Hashes
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound="_Answer")

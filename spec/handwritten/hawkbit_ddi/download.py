@@ -20,8 +20,9 @@ from .exchange import SENDING, apieces, aread, pieces, read, transport_errors
 from .links import presentable
 
 if TYPE_CHECKING:
+    from hawkbit_ddi.models import Artifact, Hashes, Link
+
     from .client import Client
-    from .models import Artifact, Hashes, Link
 
 _HASHES = {"sha256": 64, "sha1": 40, "md5": 32}  # the strongest first, with their hexadecimal digits
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)

@@ -21,8 +21,9 @@ from .download import (
 from .errors import DdiError
 
 if TYPE_CHECKING:
+    from hawkbit_ddi.models import Artifact, Hashes
+
     from .client import Client
-    from .models import Artifact, Hashes
 
 _BLOCK = 256 * 1024
 
