@@ -48,7 +48,7 @@ class Made(NamedTuple):
     """The package's folder."""
 
     texts: dict[Path, str | None]
-    """What belongs into other files of the tree; None where there is to be none."""
+    """The text of each other file of the tree that is made; None if the file is to go."""
 
     report: Report
 
@@ -131,7 +131,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     fresh = scratch / PACKAGE.name
     overlaid = _package(document, overlay, fresh)
     same = PACKAGE.exists() and files(fresh) == files(PACKAGE)
-    if not same:  # else its types were checked when it was made
+    if not same:  # otherwise its types were checked when it was made
         _check_types(fresh)
     report = Report(
         was,
@@ -143,7 +143,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
         [] if same else _compare_with_kept(fresh),
         overlaid,
     )
-    # Kept are the documents of the versions that the overlay lists, and the current one.
+    # The documents of the versions that the overlay lists are kept, and the current one.
     documents = {version: _kept(version) for version in overlays.seen(overlay)} | {now: document}
     texts: dict[Path, str | None] = dict.fromkeys(DOCUMENTS.glob("*.json"))
     texts |= {DOCUMENTS / f"{version}.json": text(each) for version, each in documents.items()}

@@ -26,7 +26,7 @@ def compare_packages(old: Path, new: Path) -> list[Change]:
 
 
 def elements(package: Path) -> dict[str, Element]:
-    """Return all that callers may name, by the name that they use below the package's.
+    """Return everything that callers may use, by its name below the package's.
 
     Raises:
         griffe.GriffeError: the package is no Python, after a merge for instance.
@@ -45,6 +45,7 @@ def elements(package: Path) -> dict[str, Element]:
 
 
 def _collect(name: str, thing: Any, parent: str, found: dict[str, Element]) -> None:
+    """Add one thing and all that it contains to what was found."""
     inside = f"`{parent}`" if parent else ""
     if thing.is_module:
         found[name] = Element("operation", {}, inside)

@@ -15,7 +15,7 @@ class Element(NamedTuple):
     """What is said of it: texts, numbers, None, or sets of texts."""
 
     parent: str = ""
-    """The element whose coming and going says all of this one's."""
+    """The element that contains this one: when it comes or goes, this one needs no line of its own."""
 
     sent: bool = False
     """Whether callers send it."""
@@ -30,7 +30,7 @@ class Change(NamedTuple):
     action: Literal["added", "changed", "removed"]
     what: str
     aspect: str
-    """The aspect that changed; empty where the whole is added or removed."""
+    """The aspect that changed; empty if the whole is added or removed."""
 
     how: str
     breaking: bool
@@ -53,7 +53,7 @@ Changed = Callable[[Element, str, Any, Any], bool]
 
 
 def compare(old: Elements, new: Elements, *, added_breaks: Added, changed_breaks: Changed) -> list[Change]:
-    """Return what differs, what breaks first, and then in the order of names.
+    """Return what differs: first what breaks, then all else, both in the order of names.
 
     Args:
         old: The elements before, by name.

@@ -22,7 +22,7 @@ class Document(NamedTuple):
 def compare_documents(old: Document, new: Document) -> list[Change]:
     """Return what differs between the structures of two documents.
 
-    What the overlay makes the same again is no matter for callers.
+    What servers say differently breaks nothing if the overlay makes it the same again.
     """
     served, overlaid = (
         compare(elements(was), elements(now), added_breaks=_added_breaks, changed_breaks=_changed_breaks)

@@ -21,10 +21,10 @@ class Overlaid(NamedTuple):
     """Whether no action lists the document's version."""
 
     idle: list[str]
-    """Where it is new: the actions that the newest version listed needs and this one doesn't, each by name."""
+    """If it is new: the actions that the newest listed version needs and this one doesn't, each by name."""
 
     undescribed: list[str]
-    """Where it is new: what no action describes, so that callers find no docstring."""
+    """If it is new: what no action describes, so that callers find no docstring."""
 
 
 def seen(overlay: dict[str, Any]) -> set[str]:

@@ -21,11 +21,11 @@ LONGEST_MESSAGE = 400
 
 
 def validate(document: dict[str, Any], name: str) -> None:
-    """Hold a document to OpenAPI.
+    """Check that a document is valid OpenAPI.
 
     Args:
         document: The document.
-        name: How messages name it.
+        name: What messages call it.
 
     Raises:
         SystemExit: it breaks a rule; the message names the place.
@@ -47,7 +47,7 @@ def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> 
         into: The package's folder, which is not there yet.
 
     Raises:
-        SystemExit: the generator has an error or as much as a warning to tell.
+        SystemExit: the generator has an error or a warning.
     """
     config = Config.from_sources(
         ConfigFile.load_from_path(spec / "generator.yaml"), MetaType.NONE, spec, "utf-8", False, into
@@ -74,14 +74,14 @@ def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> 
 
 
 def check_types(package: Path, cache: Path) -> None:
-    """Hold a package to mypy's strictest rules.
+    """Check a package by mypy's strictest rules.
 
     Args:
         package: The package's folder.
-        cache: Where mypy remembers what it knows of other packages.
+        cache: The folder in which mypy keeps what it knows of other packages.
 
     Raises:
-        SystemExit: mypy has something to tell.
+        SystemExit: mypy has found something.
     """
     options = ["--strict", "--config-file=", "--python-version=3.11", "--no-error-summary"]
     _run("mypy", *options, f"--cache-dir={cache}", package.name, cwd=package.parent)
@@ -119,10 +119,10 @@ def _project(
 
 @contextlib.contextmanager
 def _sentence(problem: str) -> Iterator[None]:
-    """Turn what generator and validator raise where they don't understand a document into one sentence."""
+    """Turn what generator and validator raise about a document that they don't understand into one sentence."""
     try:
         yield
-    except OSError:
+    except OSError:  # a full disk is no fault of the document
         raise
     except Exception as error:
         raise SystemExit(f"{problem}: {_line(f'{type(error).__name__}: {error}')}") from error

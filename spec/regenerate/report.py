@@ -9,7 +9,7 @@ from overlay import Overlaid
 
 
 class Report(NamedTuple):
-    """What a run is to tell."""
+    """What a run tells."""
 
     was: str
     """The version of hawkBit that the package was made for."""

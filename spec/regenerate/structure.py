@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 ROOT = "/{tenant}/controller/v1/{controllerId}"
-"""Below this lies every path of DDI."""
+"""Every path of DDI is this one or lies below it."""
 
 # Objects whose keys are names, not words of OpenAPI: a member of a schema may well be called `description`.
 NAMED = {
@@ -25,8 +25,8 @@ def keep(documents: Iterable[tuple[str, Any]], version: str | None) -> dict[str,
     """Return the structure of DDI in the first of the documents that has it.
 
     Args:
-        documents: Each with the name of where it comes from.
-        version: hawkBit's version, if it is known better than the document tells.
+        documents: Each with the name of its source.
+        version: hawkBit's version; None takes the one that the document tells.
 
     Raises:
         SystemExit: none of them is a document of DDI, or the version is not known.
@@ -52,7 +52,7 @@ def keep(documents: Iterable[tuple[str, Any]], version: str | None) -> dict[str,
 
 
 def text(document: dict[str, Any]) -> str:
-    """Return how a document is written down: the same structure, the same bytes."""
+    """Return the text of a document's file; the same structure gives the same bytes."""
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
@@ -106,7 +106,7 @@ def _strip(node: Any, inside: str = "") -> Any:
 
     Args:
         node: The part.
-        inside: What it is if its keys are names (`properties`); all of them are kept then.
+        inside: The word of OpenAPI above it if its keys are names, such as `properties`: then all keys are kept.
     """
     if isinstance(node, list):
         return [_strip(value) for value in node]
@@ -141,6 +141,7 @@ def _used(kept: dict[str, Any], components: Any) -> dict[str, Any]:
 
 
 def _references(document: dict[str, Any], nodes: Iterable[Any]) -> set[str]:
+    """Return all references in these nodes, and in what they lead to."""
     found: set[str] = set()
     rest = list(nodes)
     while rest:

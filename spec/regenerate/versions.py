@@ -42,7 +42,7 @@ def _rows(
     rows = []
     if None in found:
         presence = [element is not None for element in found]
-        if presence != [there[0].parent in each for each in said]:  # else the parent's row says it
+        if presence != [there[0].parent in each for each in said]:  # otherwise the parent's row says it
             rows.append((name, ["yes" if present else ABSENT for present in presence]))
     for aspect in dict.fromkeys(aspect for element in there for aspect in element.aspects):
         values = [element.aspects.get(aspect) for element in there]
