@@ -256,7 +256,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("ended by a signal; nothing was changed")
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"nothing was changed: {where}{error.strerror or error}")
+        name = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"nothing was changed: {name}{error.strerror or error}")
     except (ValueError, YAMLError) as error:
         sys.exit(f"nothing was changed: a file below spec/ can't be read: {' '.join(str(error).split())}")

@@ -138,17 +138,17 @@ def _shared(changes: list[Change]) -> list[Change]:
         return (
             not change.breaking,
             owner,
-            bracket + parameter or ("" if bracket else function),
+            bracket + parameter if bracket else function,
             change.action,
             change.how,
         )
 
     shared = []
-    for key, group in groupby(sorted(changes, key=alike), key=alike):
+    for (_, owner, parameter, _, _), group in groupby(sorted(changes, key=alike), key=alike):
         lines = list(group)
-        if len(lines) > 1 and key[2].startswith("("):
+        if len(lines) > 1 and parameter.startswith("("):
             functions = ", ".join(line.what.strip("`").partition(".")[2].partition("(")[0] for line in lines)
-            what = f"`{key[1]}.{{{functions}}}{key[2]}`"
+            what = f"`{owner}.{{{functions}}}{parameter}`"
             lines = [lines[0]._replace(what=what)]
         shared += lines
     return shared

@@ -24,13 +24,15 @@ def compare_documents(old: Document, new: Document) -> list[Change]:
 
     What servers say differently breaks nothing if the overlay makes it the same again.
     """
-    served, overlaid = (
-        compare(elements(was), elements(now), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
-        for was, now in zip(old, new, strict=True)
-    )
-    breaking = {change[:3] for change in overlaid if change.breaking}
-    marked = [change._replace(breaking=change[:3] in breaking) for change in served]
-    return sorted(marked, key=lambda change: not change.breaking)
+    breaking = {change.place for change in _compare(old.overlaid, new.overlaid) if change.breaking}
+    changes = [
+        change._replace(breaking=change.place in breaking) for change in _compare(old.served, new.served)
+    ]
+    return sorted(changes, key=lambda change: not change.breaking)
+
+
+def _compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    return compare(elements(old), elements(new), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
 
 
 def elements(document: dict[str, Any]) -> dict[str, Element]:
@@ -62,10 +64,8 @@ def _operation(
     for reference in [*shared, *operation.get("parameters", [])]:
         parameter = resolve(document, reference)
         said = {"required": bool(parameter.get("required")), **_aspects(parameter.get("schema", {}))}
-        where = parameter.get("in")
-        found[f"{name}, {where} parameter `{parameter.get('name')}`"] = Element(
-            f"{where} parameter", said, name, sent=True
-        )
+        kind = f"{parameter.get('in')} parameter"
+        found[f"{name}, {kind} `{parameter.get('name')}`"] = Element(kind, said, name, sent=True)
     if body := resolve(document, operation.get("requestBody")):
         said = {"required": bool(body.get("required")), **_content(body)}
         found[f"{name}, body"] = Element("body", said, name, sent=True)
@@ -150,9 +150,8 @@ def _changed_breaks(element: Element, aspect: str, before: Any, after: Any) -> b
         return not after >= before
     if aspect in CONSTRAINTS:
         return element.sent and _tightens(element, aspect, before, after)
-    return (
-        False  # operationId, statuses, deprecated: the overlay names the functions, all statuses are errors
-    )
+    # operationId, statuses, deprecated: the overlay names the functions, and each status has its exception.
+    return False
 
 
 def _tightens(element: Element, constraint: str, before: Any, after: Any) -> bool:

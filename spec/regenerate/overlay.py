@@ -50,15 +50,14 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
             raise SystemExit(f"{name} doesn't say which documents need it; add x-seen")
         before = json.dumps(document)
         document, places = _apply(document, action, name)
-        needless = "" if json.dumps(document) != before else "changes" if places else "hits"
+        needed = json.dumps(document) != before
+        problem = f"{name} {'changes' if places else 'hits'} nothing"
         if version not in known:
-            if needless and newest in action["x-seen"]:
-                idle.append(f"{name} {needless} nothing; its reason was: {action['description']}")
-        elif needless and version in action["x-seen"]:
-            raise SystemExit(
-                f"{name} {needless} nothing in the document of hawkBit {version}; take it out of x-seen"
-            )
-        elif not needless and version not in action["x-seen"]:
+            if not needed and newest in action["x-seen"]:
+                idle.append(f"{problem}; its reason was: {action['description']}")
+        elif not needed and version in action["x-seen"]:
+            raise SystemExit(f"{problem} in the document of hawkBit {version}; take it out of x-seen")
+        elif needed and version not in action["x-seen"]:
             raise SystemExit(f"{name} is needed by the document of hawkBit {version}, too; add it to x-seen")
     undescribed = list(_undescribed(document))
     if undescribed and version in known:

@@ -32,7 +32,8 @@ def validate(document: dict[str, Any], name: str) -> None:
     """
     validator = OpenAPIV30SpecValidator if document["openapi"].startswith("3.0") else OpenAPIV31SpecValidator
     with _sentence(f"{name} is no valid OpenAPI"):
-        for error in validator(document).iter_errors():
+        error = next(validator(document).iter_errors(), None)
+        if error is not None:
             place = "/".join(str(step) for step in error.absolute_path)
             raise SystemExit(f"{name} is no valid OpenAPI: {_line(error.message)} (at {place or 'its root'})")
 
