@@ -54,15 +54,15 @@ class Client:
     Args:
         base_url: The server's address with `http` or `https`, and the path prefix under which it is reached, if any.
         controller_id: The controller's id on the server.
-        tenant: The server's tenant; hawkBit doesn't regard its case.
+        tenant: The server's tenant; hawkBit ignores its case.
         target_token: The controller's own token.
         gateway_token: The token that all controllers of the tenant share.
-        client_certificate: Paths of a certificate and its key in PEM, and the key's password if it has one. At most
-            one of the three ways to authenticate; none where a reverse proxy does it.
+        client_certificate: Paths of a certificate and its key in PEM, and the key's password if it has one. Give at
+            most one of the three ways to authenticate, and none if a reverse proxy does it.
         verify: True checks the server's certificate as httpx does; a path names a file or folder of other
             authorities; an SSLContext is used as it is; False checks nothing.
         timeout: Seconds for each single wait, or an httpx.Timeout.
-        total_timeout: Seconds that one whole answer may take; downloads as a stream are free of it.
+        total_timeout: Seconds that one whole answer may take; streams and downloads have no such limit.
         proxy: The URL of a proxy for all requests: `http://`, `https://` or `socks5://`, with user and password if
             it wants them.
         headers: Further headers, sent like the credentials to the configured origin only.
@@ -248,16 +248,16 @@ class Client:
     ) -> Iterator[DownloadStream]:
         """Fetch a file and give its bytes as they arrive; size and hash are checked at the end of the iteration.
 
-        Own paths are fetched by way of the configured origin, any other link where it leads to, without the
-        credentials; redirects are followed, but none from https to http.
+        Links to the controller's own path are fetched from the configured origin, all others as they are and
+        without the credentials. Redirects are followed, but none from https to http.
 
         Args:
-            source: An artifact, or a link. Give the link where the chunk is `encrypted`: size and hashes of its
+            source: An artifact, or a link. Give the link if the chunk is `encrypted`: size and hashes of its
                 artifacts describe other bytes than are sent.
-            start: How many bytes to leave out at the beginning. The hash can't be checked then; nor can the server
-                be relied on: see where the stream's `position` is.
-            etag: The tag of the file whose first bytes are here already, exactly as received; for another file all
-                is sent, and `position` is 0.
+            start: How many bytes to leave out at the beginning. The hash can't be checked then. The server may send
+                all of the file nevertheless: the stream's `position` tells.
+            etag: The tag of the file whose first bytes are here already, exactly as received. If the server has
+                another file now, it sends all of it, and `position` is 0.
             size: The bytes that the file must have; if left out, the artifact's.
             hashes: The hashes that the file must have, of which the strongest counts; if left out, the artifact's.
 
@@ -272,7 +272,7 @@ class Client:
             TransportError: there was no answer, or it broke off.
             ValueError: `start` is negative.
         """
-        from . import download  # noqa: PLC0415  # whoever doesn't download needs not load it
+        from . import download  # noqa: PLC0415  # only programs that download have to load it
 
         with download.stream(self, source, size, hashes, start, etag) as file:
             yield file
@@ -301,16 +301,16 @@ class Client:
         size: int | None = None,
         hashes: Hashes | None = None,
     ) -> Download:
-        """Fetch a file onto the disk; what a former call left there is gone on with.
+        """Fetch a file onto the disk, going on with what a former call left there.
 
         The bytes are collected beside the file's place, in `NAME.part`, with the tag in `NAME.part.etag`. The file
-        gets its name, in place of an older one, when all of it is here and right. Call again after an error: the
-        request then is for what is missing (Range, If-Range). Bytes of a former call count only if a hash or the tag
+        gets its name, in place of an older one, when it is complete and right. Call again after an error: the
+        request then asks for what is missing (Range, If-Range). Bytes of a former call count only if a hash or the tag
         can tell that they belong to the file; if they turn out wrong, all is fetched anew, once.
 
         Args:
             source: An artifact, or a link; see `download_stream`.
-            path: Where the file will lie.
+            path: The path of the complete file.
             size: The bytes that the file must have; if left out, the artifact's.
             hashes: The hashes that the file must have, of which the strongest counts; if left out, the artifact's.
 
@@ -341,7 +341,7 @@ class Client:
     # Operations
 
     def send(self, call: Call[T]) -> Response[T]:
-        """Do one operation and return its answer; the functions of `hawkbit_ddi.api` are made of this.
+        """Do one operation and return its answer; the functions of `hawkbit_ddi.api` call this.
 
         Raises:
             StatusError: the server refused; one subclass for each status.

@@ -32,22 +32,22 @@ _REDIRECTS = 5
 
 
 class Download:
-    """One file of the server's, on its way or here."""
+    """One file of the server, on its way or complete."""
 
     url: str
-    """From where the file is fetched; redirects may lead elsewhere."""
+    """The URL of the file; redirects may lead elsewhere."""
 
     size: int | None
-    """Bytes of the whole file, as announced or as the server says; None as long as nobody said."""
+    """Bytes of the whole file, as announced or as the server says; None as long as neither is known."""
 
     position: int
-    """How many bytes of the file, counted from its beginning, are here or passed over."""
+    """How many bytes of the file, counted from its beginning, are here or were left out."""
 
     etag: str | None
     """The file's tag exactly as received; None if there is none."""
 
     algorithm: str
-    """The strongest hash that was announced, or else `sha256`."""
+    """The strongest hash that was announced; `sha256` if none was."""
 
     @property
     def digest(self) -> str:
@@ -64,12 +64,12 @@ class Transfer(Download):
     """What to ask for, and what an answer means.
 
     Args:
-        url: From where the file is fetched.
-        size: The bytes that it must have; None if nobody said.
-        hashes: The hashes that it must have; the strongest counts. None if nobody said.
+        url: The URL of the file.
+        size: The bytes that it must have; None if that is not known.
+        hashes: The hashes that it must have; the strongest counts. None if they are not known.
 
     Raises:
-        MismatchError: the strongest hash is none.
+        MismatchError: the strongest hash is not a hash at all.
     """
 
     def __init__(self, url: str, size: int | None, hashes: Hashes | None) -> None:
@@ -77,7 +77,7 @@ class Transfer(Download):
         self.name = f"GET {presentable(url)}"
         """How messages name this request."""
         self.stale = False
-        """Whether what was read so far is not a part of the file: it has to be fetched anew."""
+        """Whether what was read so far is no part of the file, which has to be fetched anew then."""
         self.checked = self._expected is not None
         """Whether a hash will tell if all bytes are right."""
         self._answer: httpx.Response | None = None
@@ -107,7 +107,7 @@ class Transfer(Download):
         return headers
 
     def onward(self, answer: httpx.Response) -> httpx.Request | None:
-        """Return the request that an answer leads to; None where it is the last.
+        """Return the request that an answer leads to; None if it is the last answer.
 
         Redirects are followed, at most 5 and none from https to http. hawkBit writes a space in a file's name as `+`
         into its links, and answers 404 to them: those are asked for once more with `%20`.
@@ -128,7 +128,7 @@ class Transfer(Download):
         return httpx.Request("GET", url, headers=request.headers, extensions=request.extensions)
 
     def is_refused(self, answer: httpx.Response) -> bool:
-        """Tell whether the status is a refusal; 416 is none if it says that all is here."""
+        """Tell whether the status is a refusal; 416 is no refusal if it says that all is here."""
         if answer.status_code == 416:
             whole = _UNSATISFIED.fullmatch(answer.headers.get("content-range", "").strip())
             self.stale = self.position != (int(whole[1]) if whole else self.size)
@@ -136,7 +136,7 @@ class Transfer(Download):
         return not answer.is_success
 
     def begin(self, answer: httpx.Response) -> None:
-        """Understand the headers of an answer that is no refusal; `position` is then where its body begins.
+        """Take up the headers of an answer that is no refusal; its body then begins at `position`.
 
         Raises:
             UnreadableAnswerError: the body is not the file, or not the part of it that was asked for.
@@ -198,7 +198,7 @@ class Transfer(Download):
         self.position += len(piece)
 
     def end(self) -> None:
-        """See that all is here and right.
+        """Check that all is here and right.
 
         Raises:
             TransportError: bytes are missing.
@@ -216,8 +216,8 @@ class Transfer(Download):
 class DownloadStream(Transfer):
     """A file whose bytes arrive while one iterates over it, once; at the end size and hash are checked.
 
-    A `Download` that is still going on. The iteration raises TransportError where the connection breaks: `position`
-    and `etag` tell how to go on.
+    A `Download` that is still going on. The iteration raises TransportError if the connection breaks: `position` and
+    `etag` tell how to go on.
     """
 
     def __iter__(self) -> Iterator[bytes]:
@@ -242,7 +242,7 @@ class AsyncDownloadStream(Transfer):
 
 
 def artifact_link(links: Mapping[str, Link]) -> str | None:
-    """Return the link to a file: `download`, else `download-http`, else any that is no checksum's; None without.
+    """Return the link to a file: `download`, else `download-http`, else any that is no checksum's; None if there is none.
 
     Operators name the relations: stock hawkBit sends `download-http` only, even over TLS.
     """
@@ -293,7 +293,8 @@ def wanted(
     href = artifact_link(source.links)
     if href is None:
         raise LinkError(f"the artifact {presentable(source.filename or '')!r} has no link for a download")
-    announced = source.size if isinstance(source.size, int) else None  # whatever a later document makes of it
+    # A later document may give the size another type.
+    announced = source.size if isinstance(source.size, int) else None
     return (
         client.rebase(href),
         announced if size is None else size,

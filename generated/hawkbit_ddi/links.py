@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Edited in spec/handwritten/ and copied from there by scripts/regenerate.
-"""Which server-given links are the controller's own, and what they read on the configured origin.
+"""Which of the server's links are the controller's own, and how they read on the configured origin.
 
 A server behind a proxy often names itself wrongly (scheme, host, port, path prefix). Links whose path is the
 controller's own are therefore rebuilt on the base URL that the client was configured with.

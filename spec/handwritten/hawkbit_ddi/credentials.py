@@ -64,7 +64,7 @@ class Credentials:
         self.guard(request)
 
     def without_secrets(self, text: str) -> str:
-        """Return a text in which the values of the headers are blotted out, should a server repeat them."""
+        """Return a text with `***` in place of the headers' values, in case a server repeats them."""
         for value in self._headers.values():
             for secret in (value, value.rpartition(" ")[2]):
                 if len(secret) >= 6:
@@ -86,7 +86,7 @@ def tls_context(
     """Return the TLS context for the arguments of `Client`.
 
     Raises:
-        ValueError: a file can't be read or doesn't hold what it should, or the context is somebody else's.
+        ValueError: a file can't be read or doesn't hold what it should, or an SSLContext is to load a certificate.
     """
     if isinstance(verify, ssl.SSLContext):
         if certificate:

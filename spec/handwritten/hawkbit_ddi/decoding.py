@@ -45,17 +45,17 @@ def integer(value: Any) -> int | None:
 
 
 def boolean(value: Any) -> bool | None:
-    """Return true and false; nothing else is taken for one."""
+    """Return true or false; nothing else is taken for either."""
     return value if isinstance(value, bool) else None
 
 
 def member(value: Any, read: Callable[[Mapping[str, Any]], T]) -> T:
-    """Return a nested object; it is empty where there is none, so that chains of members never fail."""
+    """Return a nested object; it is empty if there is none, so that chains of members never fail."""
     return read(value if isinstance(value, dict) else {})
 
 
 def array(read: Callable[[Any], T | None]) -> Callable[[Any], list[T]]:
-    """Return a reader of arrays that drops the elements it can't use; empty where there is no array."""
+    """Return a reader of arrays that drops the elements it can't use; empty if there is no array."""
 
     def read_all(value: Any) -> list[T]:
         found = [read(item) for item in value] if isinstance(value, list) else []
@@ -70,7 +70,7 @@ def objects(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Any], list[T]]:
 
 
 def mapping(read: Callable[[Any], T | None]) -> Callable[[Any], dict[str, T]]:
-    """Return a reader of objects with free names; empty where there is no object."""
+    """Return a reader of objects with free names; empty if there is no object."""
 
     def read_all(value: Any) -> dict[str, T]:
         found = {name: read(item) for name, item in value.items()} if isinstance(value, dict) else {}
@@ -82,7 +82,7 @@ def mapping(read: Callable[[Any], T | None]) -> Callable[[Any], dict[str, T]]:
 def links(read: Callable[[Mapping[str, Any]], T]) -> Callable[[Any], dict[str, T]]:
     """Return a reader of `_links`: one link for each relation, the first that has an href.
 
-    hawkBit sends an array where two download protocols are configured with the same relation.
+    hawkBit sends an array if two download protocols are configured with the same relation.
     """
 
     def first(value: Any) -> T | None:

@@ -77,7 +77,7 @@ class StatusError(DdiError):
     ) -> None:
         super().__init__(sentence)
         self.status = status
-        """The HTTP status, also where no standard knows it."""
+        """The HTTP status, even if no standard knows it."""
         self.error_code = info.get("errorCode")
         """hawkBit's code, such as `hawkbit.server.error.repo.entityNotFound`; None if it sent none."""
         self.exception_class = info.get("exceptionClass")
@@ -85,7 +85,7 @@ class StatusError(DdiError):
         self.message = info.get("message")
         """The server's own words; None if it sent none."""
         self.retry_after: float | None = retry_after(headers)
-        """Seconds to wait as the server asks for; None if it doesn't."""
+        """Seconds that the server asks to wait; None if it doesn't."""
         self.headers = headers
         """The answer's headers."""
         self.content = content
@@ -121,7 +121,7 @@ class ConflictError(StatusError):
 
 
 class GoneError(StatusError):
-    """410: the action is closed; after a repeated final feedback that means told."""
+    """410: the action is closed; after a repeated final feedback this means that it was told already."""
 
 
 class PreconditionFailedError(StatusError):

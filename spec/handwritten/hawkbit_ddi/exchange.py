@@ -23,7 +23,7 @@ READING = (httpx.HTTPError, httpx.StreamError, TimeoutError)
 """What goes wrong while an answer is read."""
 
 SENDING = (*READING, httpx.InvalidURL, OSError, ValueError)
-"""What goes wrong before, below httpx as well: host names that no resolver takes, in a redirect for instance."""
+"""What goes wrong before that, also below httpx: a redirect to a host name that no resolver takes, for instance."""
 
 _TOO_LONG = f"it is longer than {MAX_ANSWER} bytes"
 
@@ -31,12 +31,12 @@ _TOO_LONG = f"it is longer than {MAX_ANSWER} bytes"
 class Deadline:
     """A read timeout that shrinks, so that an answer that drips in, headers included, ends in time.
 
-    httpcore hands the timeout of a request to `socket.settimeout` before each read, unchanged. That takes what has
-    an `__index__`, and so asks how much time is left, in whole seconds.
+    httpcore hands the timeout of a request to `socket.settimeout` before each read, unchanged. That takes
+    anything with an `__index__`, and so asks this object how much time is left, in whole seconds.
 
     Args:
         seconds: How long the whole answer may take.
-        single: How long each wait may take; None for as long.
+        single: How long each wait may take; None for as long as the whole answer.
     """
 
     def __init__(self, seconds: float, single: float | None) -> None:
@@ -58,7 +58,7 @@ class Body:
         self._length = 0
 
     def takes(self, piece: bytes) -> bool:
-        """Keep a piece and tell whether to go on: false once the body is too long."""
+        """Keep a piece and tell whether to go on: false if the body is too long now."""
         self._pieces.append(piece)
         self._length += len(piece)
         return self._length <= MAX_ANSWER
@@ -89,7 +89,7 @@ class Body:
 
 
 def pieces(answer: httpx.Response) -> Iterable[bytes]:
-    """Return the body's bytes as they arrive; at once where a transport for tests has read them already."""
+    """Return the body's bytes as they arrive; all at once if a transport for tests has read them already."""
     return [answer.content] if answer.is_stream_consumed else answer.iter_raw()
 
 
@@ -103,7 +103,7 @@ async def apieces(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def read(answer: httpx.Response) -> Body:
-    """Read as much of an answer's body as is taken."""
+    """Read an answer's body, and no more of it than MAX_ANSWER allows."""
     body = Body()
     for piece in pieces(answer):
         if not body.takes(piece):

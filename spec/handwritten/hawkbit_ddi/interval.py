@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Edited in spec/handwritten/ and copied from there by scripts/regenerate.
-"""The poll interval that a server wishes, in all forms that `config.polling.sleep` takes."""
+"""The poll interval that a server asks for, in all forms that `config.polling.sleep` takes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def seconds(sleep: object) -> float | None:
     its tenants configure `MM:SS` and bare seconds too, and other servers send numbers.
 
     Args:
-        sleep: What stands in the answer, of whatever type.
+        sleep: The value in the answer, whatever its type.
 
     Returns:
         Seconds between 1 and 7 days; None for what is absent, unreadable, zero or negative.

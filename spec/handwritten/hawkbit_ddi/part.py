@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Edited in spec/handwritten/ and copied from there by scripts/regenerate.
-"""Files on the disk: collected in a part beside their place, gone on with, named when they are whole and right."""
+"""Files on the disk: collected in a part beside their place, and given their name when they are complete and right."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _BLOCK = 256 * 1024
 
 
 class Part:
-    """The file on the disk while it isn't whole: `NAME.part` beside its place, its tag in `NAME.part.etag`.
+    """The file on the disk while it isn't complete: `NAME.part` beside its place, its tag in `NAME.part.etag`.
 
     Args:
-        path: Where the file will lie.
+        path: The path of the complete file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -54,8 +54,8 @@ class Part:
         """Open the part and hash what it holds.
 
         Args:
-            download: Told what is here.
-            resume: Count what is here, if a hash or a tag can tell whether it belongs to the file.
+            download: It is given the bytes that are here.
+            resume: Whether to keep what is here, if a hash or a tag can tell whether it belongs to the file.
         """
         try:
             tag = self._note.read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ class Part:
         self._file.write(piece)
 
     def finish(self) -> None:
-        """Have the disk keep the file, and give it its name."""
+        """Make the disk keep the file, and give it its name."""
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -44,7 +44,7 @@ class Response(NamedTuple, Generic[T]):
     """The answer to one operation, with status and headers."""
 
     status_code: int
-    """The HTTP status: 2xx, or 304 where a tag was sent and still fits."""
+    """The HTTP status: 2xx, or 304 if a tag was sent and still fits."""
 
     headers: httpx.Headers
     """The answer's headers, by case-insensitive name."""
