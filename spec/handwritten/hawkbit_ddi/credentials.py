@@ -105,10 +105,13 @@ def tls_context(
     # A Python that follows the system's OpenSSL configuration may allow less by itself.
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if certificate:
+        certificate_file, key_file, *rest = certificate
+        password = rest[0] if rest else None
         try:
-            context.load_cert_chain(certificate[0], certificate[1], (certificate[2:] or ("",))[0] or "")
+            # Without any password, OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(certificate_file, key_file, password or "")
         except OSError as error:
-            names = f"{certificate[0]} and {certificate[1]}"
+            names = f"{certificate_file} and {key_file}"
             raise ValueError(f"the client certificate in {names} can't be used: {_reason(error)}") from error
     return context
 

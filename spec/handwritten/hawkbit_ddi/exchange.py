@@ -72,9 +72,8 @@ class Body:
         encoding = answer.headers.get("content-encoding", "").strip().lower()
         if self._length > MAX_ANSWER:
             return content, _TOO_LONG
-        if (
-            not content or encoding in {"", "identity"} or hasattr(answer, "_content")
-        ):  # read and so decompressed
+        decompressed = hasattr(answer, "_content")  # httpx has read it already
+        if not content or encoding in {"", "identity"} or decompressed:
             return content, ""
         if encoding not in {"gzip", "x-gzip", "deflate"}:
             return content, "it is compressed in an unknown way"
