@@ -68,7 +68,7 @@ def own(described: griffe.Object) -> list[griffe.Object]:
 
 
 def operation(module: griffe.Module) -> Iterator[str]:
-    """Describe one operation by its function that takes the most."""
+    """Describe one operation, by the function that takes the most parameters."""
     functions = own(module)
     yield f"### `{module.name}`\n"
     yield from prose(module["sync_detailed"])

@@ -2,7 +2,8 @@
 """Make generated/hawkbit_ddi from spec/; run it through scripts/regenerate, which provides its environment.
 
 The steps: fetch a document, keep its structure (documents/), correct and describe it by the overlay
-(overlay.yaml), validate it, generate the package with our templates, check its types, report what differs.
+(overlay.yaml), validate it, generate what depends on it (templates/), copy what does not (handwritten/),
+check the types of the package, report what differs.
 All of it happens beside the tree; what came out is put in place at the end, all or nothing.
 """
 
@@ -47,7 +48,7 @@ class Made(NamedTuple):
     """The package's folder."""
 
     texts: dict[Path, str | None]
-    """What belongs into other files of the tree; None where there is to be none."""
+    """The text of each other file of the tree that is made; None if the file is to go."""
 
     report: Report
 
@@ -130,7 +131,7 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
     fresh = scratch / PACKAGE.name
     overlaid = _package(document, overlay, fresh)
     same = PACKAGE.exists() and files(fresh) == files(PACKAGE)
-    if not same:  # else its types were checked when it was made
+    if not same:  # otherwise its types were checked when it was made
         _check_types(fresh)
     report = Report(
         was,
@@ -142,9 +143,9 @@ def _make(arguments: argparse.Namespace, scratch: Path) -> Made:
         [] if same else _compare_with_kept(fresh),
         overlaid,
     )
-    # Kept are the documents of the versions that the overlay lists, and the current one.
+    # The documents of the versions that the overlay lists are kept, and the current one.
     documents = {version: _kept(version) for version in overlays.seen(overlay)} | {now: document}
-    texts: dict[Path, str | None] = {path: None for path in DOCUMENTS.glob("*.json")}
+    texts: dict[Path, str | None] = dict.fromkeys(DOCUMENTS.glob("*.json"))
     texts |= {DOCUMENTS / f"{version}.json": text(each) for version, each in documents.items()}
     texts[SPEC / "lock.json"] = lock(SPEC, document, text(document))
     texts[PAGE] = page(list(documents.values()))
@@ -255,7 +256,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("ended by a signal; nothing was changed")
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"nothing was changed: {where}{error.strerror or error}")
+        name = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"nothing was changed: {name}{error.strerror or error}")
     except (ValueError, YAMLError) as error:
         sys.exit(f"nothing was changed: a file below spec/ can't be read: {' '.join(str(error).split())}")

@@ -26,7 +26,7 @@ def compare_packages(old: Path, new: Path) -> list[Change]:
 
 
 def elements(package: Path) -> dict[str, Element]:
-    """Return all that callers may name, by the name that they use below the package's.
+    """Return everything that callers may use, by its name below the package's.
 
     Raises:
         griffe.GriffeError: the package is no Python, after a merge for instance.
@@ -45,6 +45,7 @@ def elements(package: Path) -> dict[str, Element]:
 
 
 def _collect(name: str, thing: Any, parent: str, found: dict[str, Element]) -> None:
+    """Add one thing and all that it contains to what was found."""
     inside = f"`{parent}`" if parent else ""
     if thing.is_module:
         found[name] = Element("operation", {}, inside)
@@ -137,17 +138,17 @@ def _shared(changes: list[Change]) -> list[Change]:
         return (
             not change.breaking,
             owner,
-            bracket + parameter or ("" if bracket else function),
+            bracket + parameter if bracket else function,
             change.action,
             change.how,
         )
 
     shared = []
-    for key, group in groupby(sorted(changes, key=alike), key=alike):
+    for (_, owner, parameter, _, _), group in groupby(sorted(changes, key=alike), key=alike):
         lines = list(group)
-        if len(lines) > 1 and key[2].startswith("("):
+        if len(lines) > 1 and parameter.startswith("("):
             functions = ", ".join(line.what.strip("`").partition(".")[2].partition("(")[0] for line in lines)
-            what = f"`{key[1]}.{{{functions}}}{key[2]}`"
+            what = f"`{owner}.{{{functions}}}{parameter}`"
             lines = [lines[0]._replace(what=what)]
         shared += lines
     return shared

@@ -15,7 +15,7 @@ class Element(NamedTuple):
     """What is said of it: texts, numbers, None, or sets of texts."""
 
     parent: str = ""
-    """The element whose coming and going says all of this one's."""
+    """The element that contains this one: when it comes or goes, this one needs no line of its own."""
 
     sent: bool = False
     """Whether callers send it."""
@@ -30,10 +30,15 @@ class Change(NamedTuple):
     action: Literal["added", "changed", "removed"]
     what: str
     aspect: str
-    """The aspect that changed; empty where the whole is added or removed."""
+    """The aspect that changed; empty if the whole is added or removed."""
 
     how: str
     breaking: bool
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What the change is about, whatever it is in detail."""
+        return self.action, self.what, self.aspect
 
     def __str__(self) -> str:
         """Return the line, as Markdown."""
@@ -53,7 +58,7 @@ Changed = Callable[[Element, str, Any, Any], bool]
 
 
 def compare(old: Elements, new: Elements, *, added_breaks: Added, changed_breaks: Changed) -> list[Change]:
-    """Return what differs, what breaks first, and then in the order of names.
+    """Return what differs: first what breaks, then all else, both in the order of names.
 
     Args:
         old: The elements before, by name.
@@ -65,13 +70,16 @@ def compare(old: Elements, new: Elements, *, added_breaks: Added, changed_breaks
     for name in sorted(old.keys() | new.keys()):
         was, now = old.get(name), new.get(name)
         if was is None and now is not None:
-            if now.parent not in new or now.parent in old:
-                said = ["required"] if now.aspects.get("required") else []
-                said += [value(now.aspects["type"])] if "type" in now.aspects else []
-                changes.append(Change("added", name, "", " ".join(said), added_breaks(now)))
+            if now.parent in new and now.parent not in old:
+                continue  # the line of its parent says it
+            said = ["required"] if now.aspects.get("required") else []
+            if "type" in now.aspects:
+                said.append(value(now.aspects["type"]))
+            changes.append(Change("added", name, "", " ".join(said), added_breaks(now)))
         elif now is None and was is not None:
-            if was.parent not in old or was.parent in new:
-                changes.append(Change("removed", name, "", "", breaking=True))
+            if was.parent in old and was.parent not in new:
+                continue
+            changes.append(Change("removed", name, "", "", breaking=True))
         elif was is not None and now is not None:
             for aspect in dict.fromkeys([*was.aspects, *now.aspects]):
                 before, after = was.aspects.get(aspect), now.aspects.get(aspect)

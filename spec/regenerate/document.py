@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from changes import Change, Element, compare
-from structure import METHODS, operation_name, resolve, schemas_below
+from structure import operations, resolve, schemas_below
 
 LOWEST = {"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"}
 HIGHEST = {"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"}
@@ -22,15 +22,17 @@ class Document(NamedTuple):
 def compare_documents(old: Document, new: Document) -> list[Change]:
     """Return what differs between the structures of two documents.
 
-    What the overlay makes the same again is no matter for callers.
+    What servers say differently breaks nothing if the overlay makes it the same again.
     """
-    served, overlaid = (
-        compare(elements(was), elements(now), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
-        for was, now in zip(old, new, strict=True)
-    )
-    breaking = {change[:3] for change in overlaid if change.breaking}
-    marked = [change._replace(breaking=change[:3] in breaking) for change in served]
-    return sorted(marked, key=lambda change: not change.breaking)
+    breaking = {change.place for change in _compare(old.overlaid, new.overlaid) if change.breaking}
+    changes = [
+        change._replace(breaking=change.place in breaking) for change in _compare(old.served, new.served)
+    ]
+    return sorted(changes, key=lambda change: not change.breaking)
+
+
+def _compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    return compare(elements(old), elements(new), added_breaks=_added_breaks, changed_breaks=_changed_breaks)
 
 
 def elements(document: dict[str, Any]) -> dict[str, Element]:
@@ -39,14 +41,10 @@ def elements(document: dict[str, Any]) -> dict[str, Element]:
     security = frozenset(" ".join(str(s.get(k)) for k in ("type", "in", "name") if k in s) for s in schemes)
     found = {"authentication": Element("document", {"schemes": security}, sent=True)}
     sent, received = set(), set()
-    for path, item in document["paths"].items():
-        for method in METHODS:
-            if method in item:
-                name = operation_name(method, path)
-                operation = item[method]
-                found |= _operation(document, name, item.get("parameters", []), operation)
-                sent |= schemas_below(document, operation.get("requestBody"), operation.get("parameters"))
-                received |= schemas_below(document, operation.get("responses"))
+    for name, item, operation in operations(document):
+        found |= _operation(document, name, item.get("parameters", []), operation)
+        sent |= schemas_below(document, operation.get("requestBody"), operation.get("parameters"))
+        received |= schemas_below(document, operation.get("responses"))
     for title, schema in document.get("components", {}).get("schemas", {}).items():
         for name, element in _schema(title, schema):
             found[f"`{name}`"] = element._replace(sent=title in sent, received=title in received)
@@ -66,10 +64,8 @@ def _operation(
     for reference in [*shared, *operation.get("parameters", [])]:
         parameter = resolve(document, reference)
         said = {"required": bool(parameter.get("required")), **_aspects(parameter.get("schema", {}))}
-        where = parameter.get("in")
-        found[f"{name}, {where} parameter `{parameter.get('name')}`"] = Element(
-            f"{where} parameter", said, name, sent=True
-        )
+        kind = f"{parameter.get('in')} parameter"
+        found[f"{name}, {kind} `{parameter.get('name')}`"] = Element(kind, said, name, sent=True)
     if body := resolve(document, operation.get("requestBody")):
         said = {"required": bool(body.get("required")), **_content(body)}
         found[f"{name}, body"] = Element("body", said, name, sent=True)
@@ -154,9 +150,8 @@ def _changed_breaks(element: Element, aspect: str, before: Any, after: Any) -> b
         return not after >= before
     if aspect in CONSTRAINTS:
         return element.sent and _tightens(element, aspect, before, after)
-    return (
-        False  # operationId, statuses, deprecated: the overlay names the functions, all statuses are errors
-    )
+    # operationId, statuses, deprecated: the overlay names the functions, and each status has its exception.
+    return False
 
 
 def _tightens(element: Element, constraint: str, before: Any, after: Any) -> bool:

@@ -12,10 +12,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 GROUP = "/v3/api-docs/Direct%20Device%20Integration%20API"
-"""Where stock hawkBit (0.5 and later) has the document of DDI, below its address."""
+"""The path at which stock hawkBit (0.5 and later) serves the document of DDI."""
 
 LONGEST = 32 * 2**20
+"""Bytes of a document, at most."""
+
 PATIENCE = 60.0
+"""Seconds that a document may take to arrive."""
 
 
 def server_address(url: str) -> str:
@@ -43,11 +46,11 @@ def server_address(url: str) -> str:
 
 
 def from_server(address: str, user: str | None, password: str | None) -> list[tuple[str, Any]]:
-    """Return the documents that a hawkBit serves, each with its URL, the groups that it lists first.
+    """Return the documents that a hawkBit serves, each with its URL: those that it lists, or those at the usual paths.
 
     Args:
         address: The server's address, with the path prefix under which it is reached, if any.
-        user: Sent with the password to this server only, where it asks for them.
+        user: Sent with the password, to this server only; None sends neither.
         password: The user's password.
 
     Raises:
@@ -87,7 +90,7 @@ def _groups(config: Any, prefix: str) -> list[str]:
     listed = config.get("urls") if isinstance(config, dict) else None
     if not isinstance(listed, list):
         return []
-    # Whatever host a server behind a proxy thinks it has: its documents are asked for where it was found.
+    # A server behind a proxy may name itself wrongly, so only the paths count.
     paths = [urlsplit(str(group.get("url"))).path for group in listed if isinstance(group, dict)]
     return [path.removeprefix(prefix) for path in paths if path.startswith(prefix + "/")]
 

@@ -4,10 +4,11 @@
 import copy
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jsonpath_rfc9535 import JSONPathError, find
-from structure import METHODS, operation_name, resolve
+from structure import operations, resolve
 
 
 class Overlaid(NamedTuple):
@@ -20,10 +21,10 @@ class Overlaid(NamedTuple):
     """Whether no action lists the document's version."""
 
     idle: list[str]
-    """Where it is new: the actions that the newest version listed needs and this one doesn't, each by name."""
+    """If it is new: the actions that the newest listed version needs and this one doesn't, each by name."""
 
     undescribed: list[str]
-    """Where it is new: what no action describes, so that callers find no docstring."""
+    """If it is new: what no action describes, so that callers find no docstring."""
 
 
 def seen(overlay: dict[str, Any]) -> set[str]:
@@ -49,17 +50,16 @@ def apply(document: dict[str, Any], overlay: dict[str, Any]) -> Overlaid:
             raise SystemExit(f"{name} doesn't say which documents need it; add x-seen")
         before = json.dumps(document)
         document, places = _apply(document, action, name)
-        needless = "" if json.dumps(document) != before else "changes" if places else "hits"
+        needed = json.dumps(document) != before
+        problem = f"{name} {'changes' if places else 'hits'} nothing"
         if version not in known:
-            if needless and newest in action["x-seen"]:
-                idle.append(f"{name} {needless} nothing; its reason was: {action['description']}")
-        elif needless and version in action["x-seen"]:
-            raise SystemExit(
-                f"{name} {needless} nothing in the document of hawkBit {version}; take it out of x-seen"
-            )
-        elif not needless and version not in action["x-seen"]:
+            if not needed and newest in action["x-seen"]:
+                idle.append(f"{problem}; its reason was: {action['description']}")
+        elif not needed and version in action["x-seen"]:
+            raise SystemExit(f"{problem} in the document of hawkBit {version}; take it out of x-seen")
+        elif needed and version not in action["x-seen"]:
             raise SystemExit(f"{name} is needed by the document of hawkBit {version}, too; add it to x-seen")
-    undescribed = _undescribed(document)
+    undescribed = list(_undescribed(document))
     if undescribed and version in known:
         raise SystemExit(
             f"no action of the overlay describes {', '.join(undescribed)} of hawkBit {version}; add one"
@@ -72,25 +72,20 @@ def order(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.+-]", version)]
 
 
-def _undescribed(document: dict[str, Any]) -> list[str]:
-    """Return the names of all operations, parameters, schemas and members without a description."""
-    found = []
-    for path, item in document["paths"].items():
-        for method in METHODS:
-            operation = item.get(method, {})
-            if method in item and not operation.get("summary"):
-                found.append(operation_name(method, path))
-            for parameter in operation.get("parameters", []):
-                if not resolve(document, parameter).get("schema", {}).get("description"):
-                    found.append(f"{operation_name(method, path)}, parameter `{parameter.get('name')}`")
+def _undescribed(document: dict[str, Any]) -> Iterator[str]:
+    """Give the names of all operations, parameters, schemas and members without a description."""
+    for name, _, operation in operations(document):
+        if not operation.get("summary"):
+            yield name
+        for parameter in operation.get("parameters", []):
+            if not resolve(document, parameter).get("schema", {}).get("description"):
+                yield f"{name}, parameter `{parameter.get('name')}`"
     for title, schema in document.get("components", {}).get("schemas", {}).items():
-        for name, each in {
-            title: schema,
-            **{f"{title}.{n}": p for n, p in schema.get("properties", {}).items()},
-        }.items():
-            if not each.get("description"):
-                found.append(f"`{name}`")
-    return found
+        if not schema.get("description"):
+            yield f"`{title}`"
+        for member, described in schema.get("properties", {}).items():
+            if not described.get("description"):
+                yield f"`{title}.{member}`"
 
 
 def _apply(document: dict[str, Any], action: dict[str, Any], name: str) -> tuple[dict[str, Any], int]:

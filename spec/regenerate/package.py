@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The package that a document becomes: validated, generated with our templates, formatted, type-checked."""
+"""The package that a document becomes: validated, generated, formatted, completed by hand, type-checked."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,37 +15,40 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
-from structure import METHODS, schemas_below
+from structure import operations, schemas_below
+
+LONGEST_MESSAGE = 400
 
 
 def validate(document: dict[str, Any], name: str) -> None:
-    """Hold a document to OpenAPI.
+    """Check that a document is valid OpenAPI.
 
     Args:
         document: The document.
-        name: How messages name it.
+        name: What messages call it.
 
     Raises:
         SystemExit: it breaks a rule; the message names the place.
     """
     validator = OpenAPIV30SpecValidator if document["openapi"].startswith("3.0") else OpenAPIV31SpecValidator
     with _sentence(f"{name} is no valid OpenAPI"):
-        for error in validator(document).iter_errors():
+        error = next(validator(document).iter_errors(), None)
+        if error is not None:
             place = "/".join(str(step) for step in error.absolute_path)
             raise SystemExit(f"{name} is no valid OpenAPI: {_line(error.message)} (at {place or 'its root'})")
 
 
 def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> None:
-    """Write the whole package, formatted, into a folder.
+    """Write the whole package into a folder: what the generator makes, formatted, and what is written by hand.
 
     Args:
         document: What the overlay made of hawkBit's document.
-        spec: The folder with the templates and the configuration.
+        spec: The folder with the templates, the handwritten files and the configuration.
         version: The package's own version.
         into: The package's folder, which is not there yet.
 
     Raises:
-        SystemExit: the generator has an error or as much as a warning to tell.
+        SystemExit: the generator has an error or a warning.
     """
     config = Config.from_sources(
         ConfigFile.load_from_path(spec / "generator.yaml"), MetaType.NONE, spec, "utf-8", False, into
@@ -61,24 +65,24 @@ def generate(document: dict[str, Any], spec: Path, version: str, into: Path) -> 
             raise SystemExit(
                 f"the generator refuses the document: {_line(f'{problems[0].header} {problems[0].detail}')}{more}"
             )
-        # The files that the generator has no template for.
-        for template in sorted((spec / "templates" / "extra").glob("*.jinja")):
-            text = project.env.get_template(f"extra/{template.name}").render()
-            (into / template.name.removesuffix(".jinja")).write_text(text)
-    options = ["--no-cache", "--quiet", "--config", str(spec / "ruff.toml"), str(into)]
+    options = ["--no-cache", "--quiet", "--config", str(spec / "generator-ruff.toml"), str(into)]
     _run("ruff", "check", "--fix", *options)
     _run("ruff", "format", *options)
+    # Last, as nothing is to touch them; some take the place of what the generator makes by its own templates.
+    handwritten = spec / "handwritten" / into.name
+    for file in [*handwritten.rglob("*.py"), *handwritten.rglob("py.typed")]:
+        shutil.copyfile(file, into / file.relative_to(handwritten))
 
 
 def check_types(package: Path, cache: Path) -> None:
-    """Hold a package to mypy's strictest rules.
+    """Check a package by mypy's strictest rules.
 
     Args:
         package: The package's folder.
-        cache: Where mypy remembers what it knows of other packages.
+        cache: The folder in which mypy keeps what it knows of other packages.
 
     Raises:
-        SystemExit: mypy has something to tell.
+        SystemExit: mypy has found something.
     """
     options = ["--strict", "--config-file=", "--python-version=3.11", "--no-error-summary"]
     _run("mypy", *options, f"--cache-dir={cache}", package.name, cwd=package.parent)
@@ -96,8 +100,7 @@ def _project(
     data.models = [model for model in data.models if model.class_info.name not in maps]
     project = Project(openapi=data, config=config, custom_template_path=spec / "templates")
     schemas = document["components"]["schemas"]
-    operations = [item[method] for item in document["paths"].values() for method in METHODS if method in item]
-    bodies = [operation.get("requestBody") for operation in operations]
+    bodies = [operation.get("requestBody") for _, _, operation in operations(document)]
     project.env.globals.update(
         maps=maps,
         # The generator drops what is said beside a reference, so members are described from the document itself.
@@ -117,10 +120,10 @@ def _project(
 
 @contextlib.contextmanager
 def _sentence(problem: str) -> Iterator[None]:
-    """Turn what generator and validator raise where they don't understand a document into one sentence."""
+    """Turn what generator and validator raise about a document that they don't understand into one sentence."""
     try:
         yield
-    except OSError:
+    except OSError:  # a full disk is no fault of the document
         raise
     except Exception as error:
         raise SystemExit(f"{problem}: {_line(f'{type(error).__name__}: {error}')}") from error
@@ -143,4 +146,4 @@ def _run(tool: str, *arguments: str, cwd: Path | None = None) -> None:
 
 def _line(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= 400 else text[:399] + "…"
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

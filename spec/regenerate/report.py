@@ -9,7 +9,7 @@ from overlay import Overlaid
 
 
 class Report(NamedTuple):
-    """What a run is to tell."""
+    """What a run tells."""
 
     was: str
     """The version of hawkBit that the package was made for."""
@@ -65,12 +65,13 @@ class Report(NamedTuple):
         return f"{self.version} becomes {following}: {why}."
 
     def _changelog(self) -> str:
-        changed = [f"`hawkbit_ddi` is made from the document of hawkBit {self.now}; it was {self.was}."]
-        if self.was == self.now:
-            changed = []
-        lines: dict[str, list[str]] = {"Added": [], "Changed": changed, "Removed": []}
+        lines: dict[str, list[str]] = {"Added": [], "Changed": [], "Removed": []}
+        if self.was != self.now:
+            lines["Changed"].append(
+                f"`hawkbit_ddi` is made from the document of hawkBit {self.now}; it was {self.was}."
+            )
         for change in self.api:
-            text = change.what if change.action != "changed" else f"{change.what}: {change.how}"
+            text = f"{change.what}: {change.how}" if change.action == "changed" else change.what
             lines[change.action.capitalize()].append(f"{'**Breaking:** ' if change.breaking else ''}{text}.")
         # What the server asks for and no signature shows.
         lines["Changed"] += [

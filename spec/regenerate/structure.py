@@ -3,11 +3,11 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 ROOT = "/{tenant}/controller/v1/{controllerId}"
-"""Below this lies every path of DDI."""
+"""Every path of DDI is this one or lies below it."""
 
 # Objects whose keys are names, not words of OpenAPI: a member of a schema may well be called `description`.
 NAMED = {
@@ -17,14 +17,16 @@ NAMED = {
 VALUES = {"default", "enum", "const", "required"}
 PROSE = {"description", "summary", "title", "tags", "example", "examples", "externalDocs", "servers", "links"}
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+LONGEST_CHAIN = 10
+"""How many references in a row are followed: they may lead in a circle."""
 
 
 def keep(documents: Iterable[tuple[str, Any]], version: str | None) -> dict[str, Any]:
     """Return the structure of DDI in the first of the documents that has it.
 
     Args:
-        documents: Each with the name of where it comes from.
-        version: hawkBit's version, if it is known better than the document tells.
+        documents: Each with the name of its source.
+        version: hawkBit's version; None takes the one that the document tells.
 
     Raises:
         SystemExit: none of them is a document of DDI, or the version is not known.
@@ -50,26 +52,29 @@ def keep(documents: Iterable[tuple[str, Any]], version: str | None) -> dict[str,
 
 
 def text(document: dict[str, Any]) -> str:
-    """Return how a document is written down: the same structure, the same bytes."""
+    """Return the text of a document's file; the same structure gives the same bytes."""
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def resolve(document: dict[str, Any], node: Any) -> Any:
     """Return what a node stands for: itself, or what its reference leads to; {} if that is not there."""
-    seen = 0
-    while isinstance(node, dict) and "$ref" in node and seen < 10:
+    for _ in range(LONGEST_CHAIN):
+        if not isinstance(node, dict) or "$ref" not in node:
+            break
         target: Any = document
         for step in str(node["$ref"]).removeprefix("#/").split("/"):
-            target = (
-                target.get(step.replace("~1", "/").replace("~0", "~"), {}) if isinstance(target, dict) else {}
-            )
-        node, seen = target, seen + 1
+            name = step.replace("~1", "/").replace("~0", "~")
+            target = target.get(name, {}) if isinstance(target, dict) else {}
+        node = target
     return node
 
 
-def operation_name(method: str, path: str) -> str:
-    """Return how the report names an operation."""
-    return f"`{method.upper()} {path.replace(ROOT, '…')}`"
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Give all operations of a document, each with its name in the report and with the item of its path."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield f"`{method.upper()} {path.replace(ROOT, '…')}`", item, item[method]
 
 
 def schemas_below(document: dict[str, Any], *nodes: Any) -> set[str]:
@@ -101,7 +106,7 @@ def _strip(node: Any, inside: str = "") -> Any:
 
     Args:
         node: The part.
-        inside: What it is if its keys are names (`properties`); all of them are kept then.
+        inside: The word of OpenAPI above it if its keys are names, such as `properties`: then all keys are kept.
     """
     if isinstance(node, list):
         return [_strip(value) for value in node]
@@ -136,6 +141,7 @@ def _used(kept: dict[str, Any], components: Any) -> dict[str, Any]:
 
 
 def _references(document: dict[str, Any], nodes: Iterable[Any]) -> set[str]:
+    """Return all references in these nodes, and in what they lead to."""
     found: set[str] = set()
     rest = list(nodes)
     while rest:

@@ -9,14 +9,14 @@ from typing import Any
 
 
 def lock(spec: Path, document: dict[str, Any], text: str) -> str:
-    """Return what names exactly from what the package was made.
+    """Return the text of lock.json, which names exactly what the package was made from.
 
     Args:
         spec: The folder with overlay and templates.
         document: hawkBit's document, as it is kept.
-        text: The same, as it is written down.
+        text: The text of its file.
     """
-    templates = hashlib.sha256()
+    templates = hashlib.sha256()  # handwritten files are in the package themselves
     for path in sorted((spec / "templates").rglob("*.jinja")):
         templates.update(f"{path.relative_to(spec)} {_sha256(path.read_bytes())}\n".encode())
     made_from = {
@@ -57,13 +57,13 @@ def replace(changes: dict[Path, Path | None], attic: Path) -> None:
     """Put files and folders into the tree: all of them, or none.
 
     Args:
-        changes: What is to come to each place: a file or folder on the same file system, or nothing.
-        attic: An empty folder on the same file system, for what was there.
+        changes: For each place the file or folder that belongs there; None removes what is there.
+        attic: An empty folder for what was there. All of this is on one file system.
     """
     moved: list[tuple[Path, Path]] = []
 
     def move(what: Path, to: Path) -> None:
-        moved.append((what, to))
+        moved.append((what, to))  # before it is done, as a signal may come in between
         what.rename(to)
 
     try:

@@ -17,6 +17,8 @@ Of lists, such as statuses, only what differs is shown.
 What servers really do is more than their documents tell: see [the client](sdk.md).
 """
 
+ABSENT = "\N{EN DASH}"
+
 
 def page(documents: list[dict[str, Any]]) -> str:
     """Return the page that shows what differs between documents of several versions."""
@@ -40,8 +42,8 @@ def _rows(
     rows = []
     if None in found:
         presence = [element is not None for element in found]
-        if presence != [there[0].parent in each for each in said]:  # else the parent's row says it
-            rows.append((name, ["yes" if present else "–" for present in presence]))
+        if presence != [there[0].parent in each for each in said]:  # otherwise the parent's row says it
+            rows.append((name, ["yes" if present else ABSENT for present in presence]))
     for aspect in dict.fromkeys(aspect for element in there for aspect in element.aspects):
         values = [element.aspects.get(aspect) for element in there]
         if any(one != values[0] for one in values):
@@ -54,4 +56,4 @@ def _rows(
 
 def _cell(said: Any, common: frozenset[str]) -> str:
     said = said - common if isinstance(said, frozenset) else said
-    return value(said) if said not in {None, frozenset()} else "–"
+    return value(said) if said not in {None, frozenset()} else ABSENT

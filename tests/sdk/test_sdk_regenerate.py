@@ -52,18 +52,31 @@ def test_a_package_after_a_merge_is_mended(tree: Tree, name: str) -> None:
         "spec/lock.json",
         "spec/documents/1.1.0.json",
         "docs/hawkbit-versions.md",
-        "spec/templates/client.py.jinja",
+        "spec/templates/model.py.jinja",
+        "spec/handwritten/hawkbit_ddi/client.py",
     ],
 )
 def test_a_check_sees_every_change(tree: Tree, path: str) -> None:
-    """A byte more in lock, document, page or template is seen, and left alone."""
+    """A byte more in lock, document, page, template or handwritten file is seen, and left alone."""
     with (tree.root / path).open("a") as file:
-        file.write("\n" if "jinja" not in path else "# more\n")
+        file.write("\n" if path.endswith((".json", ".md")) else "# more\n")
     changed = tree.contents()
     check = tree.regenerate("--check")
     assert check.returncode == 1
     assert "not up to date" in check.stdout
     assert tree.contents() == changed
+
+
+def test_what_is_written_by_hand_is_copied() -> None:
+    """Each handwritten file is in the package byte for byte; only what has Jinja in it is a template."""
+    handwritten = [path for path in (ROOT / "spec" / "handwritten").rglob("*") if path.is_file()]
+    assert {"client.py", "py.typed"} < {path.name for path in handwritten}
+    for path in handwritten:
+        if "__pycache__" not in path.parts:
+            copy = ROOT / "generated" / path.relative_to(ROOT / "spec" / "handwritten")
+            assert copy.read_bytes() == path.read_bytes(), path
+    for template in (ROOT / "spec" / "templates").iterdir():
+        assert re.search("{[{%]", template.read_text()), template
 
 
 @pytest.mark.parametrize(

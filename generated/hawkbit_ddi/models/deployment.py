@@ -27,7 +27,7 @@ class Deployment:
 
     update: str | None = None
     """`forced`: install now; `attempt`: install when it suits; `skip`: don't: outside the maintenance
-    window, or never where `maintenance_window` is not sent (download-only)."""
+    window, or never if `maintenance_window` is not sent (download-only)."""
 
     raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
     """The JSON object as the server sent it, with the members that are unknown here or of an unexpected type."""

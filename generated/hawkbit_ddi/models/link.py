@@ -18,7 +18,7 @@ class Link:
     """The URL, as the server wrote it; see `Client.follow` and `Client.rebase`."""
 
     deprecation: str | None = None
-    """HAL: where to read about the link's retirement; hawkBit doesn't send it."""
+    """HAL: a page about the link's retirement; hawkBit doesn't send it."""
 
     hreflang: str | None = None
     """HAL: the target's language; hawkBit doesn't send it."""

@@ -18,7 +18,7 @@ def _call(
         "POST",
         "/confirmationBase/activateAutoConfirm",
         decoding.read_nothing,
-        # Up to 1.0.4 hawkBit wants a body with a content type even where there is nothing to say.
+        # Up to 1.0.4 hawkBit wants a body with a content type even if there is nothing to say.
         body={} if body is None else body.to_dict(),
     )
 

@@ -35,9 +35,9 @@ def sync(
 
     Only `execution="closed"` ends an action: with `finished="failure"` as failed, with `"success"` or
     `"none"` as done. A download-only action is ended by `downloaded`. A closed action answers 410, so
-    after a repeated final report 410 means told. hawkBit takes 50 messages of 512 characters a report
-    and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps a final report even
-    where the quota is used up.
+    after a repeated final report 410 means that it was told already. hawkBit takes 50 messages of 512
+    characters a report and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps
+    a final report even if the quota is used up.
 
     Args:
         action_id: The action's id, as in the `id` or the link of an answer.
@@ -71,9 +71,9 @@ def sync_detailed(
 
     Only `execution="closed"` ends an action: with `finished="failure"` as failed, with `"success"` or
     `"none"` as done. A download-only action is ended by `downloaded`. A closed action answers 410, so
-    after a repeated final report 410 means told. hawkBit takes 50 messages of 512 characters a report
-    and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps a final report even
-    where the quota is used up.
+    after a repeated final report 410 means that it was told already. hawkBit takes 50 messages of 512
+    characters a report and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps
+    a final report even if the quota is used up.
 
     Args:
         action_id: The action's id, as in the `id` or the link of an answer.
@@ -107,9 +107,9 @@ async def asyncio(
 
     Only `execution="closed"` ends an action: with `finished="failure"` as failed, with `"success"` or
     `"none"` as done. A download-only action is ended by `downloaded`. A closed action answers 410, so
-    after a repeated final report 410 means told. hawkBit takes 50 messages of 512 characters a report
-    and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps a final report even
-    where the quota is used up.
+    after a repeated final report 410 means that it was told already. hawkBit takes 50 messages of 512
+    characters a report and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps
+    a final report even if the quota is used up.
 
     Args:
         action_id: The action's id, as in the `id` or the link of an answer.
@@ -143,9 +143,9 @@ async def asyncio_detailed(
 
     Only `execution="closed"` ends an action: with `finished="failure"` as failed, with `"success"` or
     `"none"` as done. A download-only action is ended by `downloaded`. A closed action answers 410, so
-    after a repeated final report 410 means told. hawkBit takes 50 messages of 512 characters a report
-    and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps a final report even
-    where the quota is used up.
+    after a repeated final report 410 means that it was told already. hawkBit takes 50 messages of 512
+    characters a report and 1000 reports an action, refuses markup such as `<none>` with 400, and keeps
+    a final report even if the quota is used up.
 
     Args:
         action_id: The action's id, as in the `id` or the link of an answer.

@@ -31,7 +31,7 @@ def sync(
 
     May be told at any time; while the poll has a link `configData` it must be. hawkBit takes at most
     100 attributes, keys and values of at most 128 characters: ASCII letters, digits, blanks and common
-    punctuation, but no `~` (0.9 and later). One bad pair and it refuses them all with 400.
+    punctuation, but no `~` (0.9 and later). It refuses all of them with 400 if one pair is bad.
 
     Args:
         client: The controller to speak for.
@@ -62,7 +62,7 @@ def sync_detailed(
 
     May be told at any time; while the poll has a link `configData` it must be. hawkBit takes at most
     100 attributes, keys and values of at most 128 characters: ASCII letters, digits, blanks and common
-    punctuation, but no `~` (0.9 and later). One bad pair and it refuses them all with 400.
+    punctuation, but no `~` (0.9 and later). It refuses all of them with 400 if one pair is bad.
 
     Args:
         client: The controller to speak for.
@@ -93,7 +93,7 @@ async def asyncio(
 
     May be told at any time; while the poll has a link `configData` it must be. hawkBit takes at most
     100 attributes, keys and values of at most 128 characters: ASCII letters, digits, blanks and common
-    punctuation, but no `~` (0.9 and later). One bad pair and it refuses them all with 400.
+    punctuation, but no `~` (0.9 and later). It refuses all of them with 400 if one pair is bad.
 
     Args:
         client: The controller to speak for.
@@ -124,7 +124,7 @@ async def asyncio_detailed(
 
     May be told at any time; while the poll has a link `configData` it must be. hawkBit takes at most
     100 attributes, keys and values of at most 128 characters: ASCII letters, digits, blanks and common
-    punctuation, but no `~` (0.9 and later). One bad pair and it refuses them all with 400.
+    punctuation, but no `~` (0.9 and later). It refuses all of them with 400 if one pair is bad.
 
     Args:
         client: The controller to speak for.
