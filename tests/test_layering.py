@@ -219,6 +219,26 @@ def test_tests_patch_constants_at_most() -> None:
     assert patched == []
 
 
+def made_by(fixture: ast.FunctionDef) -> str:
+    """The type of what a fixture gives to a test, as its annotation says it."""
+    given = fixture.returns
+    if isinstance(given, ast.Subscript) and ast.unparse(given.value) == "Iterator":
+        given = given.slice
+    return ast.unparse(given) if given else "unknown"
+
+
+def test_a_fixture_name_means_one_thing() -> None:
+    """A folder or file may make a fixture of its own of a known name, but one of the same type."""
+    kinds: dict[str, set[str]] = {}
+    for tree in test_files().values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and any(
+                "pytest.fixture" in ast.unparse(decorator) for decorator in node.decorator_list
+            ):
+                kinds.setdefault(node.name, set()).add(made_by(node))
+    assert {name: made for name, made in kinds.items() if len(made) > 1} == {}
+
+
 def test_tests_wait_for_events() -> None:
     """No test sleeps by the clock; what can only be asked again and again goes through `rig.process`."""
     assert {use.split(":")[0] for use in uses("time.sleep")} <= MAY_SLEEP

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from rig.process import Process, run, wait_until
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import COMMAND, configuration
 
 from hawkbit_testing import Hawkbit
@@ -21,12 +21,6 @@ KIB = 1024
 POLLS, SETTLED = int(os.environ.get("SOAK_POLLS", "3000")), 1000
 #: What memory may grow afterwards: the allocator's own ups and downs.
 SLACK = 1536 * KIB
-
-
-@pytest.fixture
-def hawkbit_double() -> Iterator[Hawkbit]:
-    with Hawkbit() as server:
-        yield server
 
 
 def wakes(process: Process) -> dict[str, int]:
@@ -40,7 +34,7 @@ def wakes(process: Process) -> dict[str, int]:
     return counts
 
 
-def environment(board: Board, folder: Path) -> dict[str, str]:
+def environment(board: RaucBoard, folder: Path) -> dict[str, str]:
     (folder / "state").mkdir()
     # What measures coverage would be measured too.
     uncovered = dict.fromkeys(("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"), "")
@@ -59,12 +53,12 @@ def written(folder: Path, server: Hawkbit, target: Any, **keys: object) -> Path:
     )
 
 
-def test_nothing_wakes_up_between_two_polls(tmp_path: Path, board: Board, hawkbit_double: Hawkbit) -> None:
+def test_nothing_wakes_up_between_two_polls(tmp_path: Path, board: RaucBoard, served_double: Hawkbit) -> None:
     """In three seconds of a five-minute interval no thread of the daemon runs, not for a moment."""
-    target = hawkbit_double.target()
-    file = written(tmp_path, hawkbit_double, target)
+    target = served_double.target()
+    file = written(tmp_path, served_double, target)
     with Process([COMMAND, "-c", file, "run"], tmp_path / "log", environment(board, tmp_path)) as daemon:
-        hawkbit_double.wait_for_request("PUT .*/configData")
+        served_double.wait_for_request("PUT .*/configData")
 
         def rests() -> bool:
             before = wakes(daemon)
@@ -102,13 +96,13 @@ def deployments(server: Hawkbit, target: Any) -> Iterator[list[int]]:
 
 
 @pytest.mark.timeout(0)
-def test_memory_is_flat(tmp_path: Path, board: Board, hawkbit_double: Hawkbit) -> None:
+def test_memory_is_flat(tmp_path: Path, board: RaucBoard, served_double: Hawkbit) -> None:
     """Thousands of polls and more than a hundred deployments leave nothing behind in memory."""
-    target = hawkbit_double.target()
-    file = written(tmp_path, hawkbit_double, target)
+    target = served_double.target()
+    file = written(tmp_path, served_double, target)
     command: list[str | Path] = [sys.executable, Path(__file__).with_name("soak.py"), file, str(POLLS), "100"]
     env = environment(board, tmp_path)
-    with Process(command, tmp_path / "log", env) as daemon, deployments(hawkbit_double, target) as done:
+    with Process(command, tmp_path / "log", env) as daemon, deployments(served_double, target) as done:
         assert daemon.wait(POLLS) == 0, daemon.text()
     marks = {int(polls): int(rss) for polls, rss in map(str.split, daemon.text().splitlines())}
     assert len(done) > 100

@@ -20,25 +20,25 @@ BUNDLE = b"bundle" * 50_000
 
 
 @pytest.fixture(params=["double", "real"])
-def server(request: pytest.FixtureRequest) -> Iterator[Any]:
+def either_hawkbit(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each of the servers in turn, with a gateway's token."""
     if request.param == "double":
         with Hawkbit(gateway_token=TOKEN) as server:
             yield server
         return
-    server = request.getfixturevalue("hawkbit")
+    server = request.getfixturevalue("real_hawkbit")
     server.gateway_token = TOKEN
     yield server
     server.gateway_token = None
 
 
 @pytest.fixture
-def targets(server: Any) -> Iterator[Any]:
+def targets(either_hawkbit: Any) -> Iterator[Any]:
     """Makes targets, and takes them away at the end."""
     with ExitStack() as stack:
 
         def make(*names: str | None) -> list[Any]:
-            made = [server.target(name) for name in names]
+            made = [either_hawkbit.target(name) for name in names]
             for target in made:
                 stack.callback(target.delete)
             return made
@@ -75,24 +75,26 @@ def test_an_example_is_short(name: str) -> None:
     assert len((EXAMPLES / name).read_text().splitlines()) < 60
 
 
-def test_the_gateway_serves_200_devices(server: Any, targets: Any, tmp_path: Path) -> None:
+def test_the_gateway_serves_200_devices(either_hawkbit: Any, targets: Any, tmp_path: Path) -> None:
     """Every one of 200 devices gets its bundle and tells so; it was fetched once; one takes a cancellation."""
     everyone = targets(*(f"sensor-{number:03}" for number in range(200)))
-    chosen = server.distribution_set(server.module({"sensor.bin": BUNDLE}))
+    chosen = either_hawkbit.distribution_set(either_hawkbit.module({"sensor.bin": BUNDLE}))
     actions = [target.assign(chosen) for target in everyone]
     actions[-1].cancel()
-    ended = outcomes(run("gateway.py", server.url, TOKEN, tmp_path), actions)
+    ended = outcomes(run("gateway.py", either_hawkbit.url, TOKEN, tmp_path), actions)
     assert ended == ["finished"] * 199 + ["canceled"]
     (file,) = tmp_path.iterdir()
     assert file.read_bytes() == BUNDLE
 
 
-def test_the_simulator_simulates(server: Any, targets: Any) -> None:
+def test_the_simulator_simulates(either_hawkbit: Any, targets: Any) -> None:
     """Ten devices take an update; the tenth fails, all tell their attributes and what they did."""
     everyone = targets(*(f"sim-{number}" for number in range(10)))
-    chosen = server.distribution_set(server.module({"a.raucb": BUNDLE}))
+    chosen = either_hawkbit.distribution_set(either_hawkbit.module({"a.raucb": BUNDLE}))
     actions = [target.assign(chosen) for target in everyone]
-    assert outcomes(run("simulator.py", server.url, TOKEN, 10, 0.5), actions) == ["finished"] * 9 + ["error"]
+    assert outcomes(run("simulator.py", either_hawkbit.url, TOKEN, 10, 0.5), actions) == ["finished"] * 9 + [
+        "error"
+    ]
     assert f"a.raucb: {len(BUNDLE)} bytes" in actions[0].messages()
     assert everyone[0].attributes == {"kind": "sim"}
 
@@ -105,12 +107,12 @@ def test_the_simulator_consents() -> None:
         assert outcomes(run("simulator.py", server.url, TOKEN, 1, 0.1), [action]) == ["finished"]
 
 
-def test_the_downloader_fetches_once(server: Any, targets: Any, tmp_path: Path) -> None:
+def test_the_downloader_fetches_once(either_hawkbit: Any, targets: Any, tmp_path: Path) -> None:
     """What is offered lies in the folder, a download-only action is finished; then nothing is offered."""
     (target,) = targets(None)
     action = target.assign({"my bundle.raucb": BUNDLE}, download_only=True)
     for said in ("my_bundle.raucb: 300000 bytes, sha256 ", "nothing is offered"):
-        program = run("fetch.py", server.url, target.id, target.token, tmp_path)
+        program = run("fetch.py", either_hawkbit.url, target.id, target.token, tmp_path)
         output, _ = program.communicate(timeout=60)
         assert (program.returncode, said in output) == (0, True), output
     assert (tmp_path / "my_bundle.raucb").read_bytes() == BUNDLE

@@ -15,11 +15,11 @@ from hawkbit_testing import Hawkbit, faults
 from hawkbit_testing.conformance import differences, polls, report, run
 
 
-def test_the_real_server_answers_as_the_double(hawkbit: Real) -> None:
+def test_the_real_server_answers_as_the_double(real_hawkbit: Real) -> None:
     """The report on it finds no difference, in every cell that its version has."""
     user, password = (os.environ.get(f"HAWKBIT_{key}", "admin") for key in ("USER", "PASSWORD"))
-    version = ".".join(map(str, hawkbit.version))
-    command = [sys.executable, "-m", "hawkbit_testing", "--url", hawkbit.url, "--user", user]
+    version = ".".join(map(str, real_hawkbit.version))
+    command = [sys.executable, "-m", "hawkbit_testing", "--url", real_hawkbit.url, "--user", user]
     done = subprocess.run(
         [*command, "--version", version],
         env=os.environ | {"HAWKBIT_PASSWORD": password},
@@ -33,13 +33,13 @@ def test_the_real_server_answers_as_the_double(hawkbit: Real) -> None:
     assert f", 0 could not be had; none differ from hawkBit {version}" in done.stdout
 
 
-def test_nothing_is_left_on_the_server(hawkbit: Real) -> None:
+def test_nothing_is_left_on_the_server(real_hawkbit: Real) -> None:
     """What a run makes it deletes, and settings are as before."""
-    before = hawkbit.gateway_token, hawkbit.autoclose
-    run(hawkbit, checks=[polls.registration, polls.links_with_autoclose])
-    targets = hawkbit.rest("GET", "/targets?limit=500")["content"]
+    before = real_hawkbit.gateway_token, real_hawkbit.autoclose
+    run(real_hawkbit, checks=[polls.registration, polls.links_with_autoclose])
+    targets = real_hawkbit.rest("GET", "/targets?limit=500")["content"]
     assert not [target for target in targets if target["controllerId"].startswith("conformance-")]
-    assert (hawkbit.gateway_token, hawkbit.autoclose) == before
+    assert (real_hawkbit.gateway_token, real_hawkbit.autoclose) == before
 
 
 def test_goosebit_differs_as_the_page_says(goosebit: Goosebit, tmp_path: Path) -> None:

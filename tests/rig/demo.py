@@ -19,7 +19,7 @@ from rig.goosebit import installed as goosebit_installed
 from rig.hawkbit import Hawkbit
 from rig.hawkbit_server import built as hawkbit_built
 from rig.process import Process, need_root
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration, daemon
 from rig.target import Target
 
@@ -131,7 +131,7 @@ class Follower:
         self._seen = len(whole)
 
 
-def run_daemon(board: Board, file: Path, stack: ExitStack) -> tuple[Process, Follower]:
+def run_daemon(board: RaucBoard, file: Path, stack: ExitStack) -> tuple[Process, Follower]:
     """Start the real command and show its log."""
     process = stack.enter_context(daemon(board, file))
     follower = Follower(process)
@@ -139,7 +139,7 @@ def run_daemon(board: Board, file: Path, stack: ExitStack) -> tuple[Process, Fol
     return process, follower
 
 
-def demo(server: Any, board: Board, folder: Path) -> bool:
+def demo(server: Any, board: RaucBoard, folder: Path) -> bool:
     """Tell the story and say whether it ended well."""
     say("making a bundle: version 2.0.0, 16 MiB, signed with a key that the board trusts")
     bundle = board.bundle("2.0.0", size=16 * MIB)
@@ -206,7 +206,7 @@ def main() -> int:
             server = kind(folder / "server", stack)
             say(f"{server.name} answers at http://{server.host}")
             bus = stack.enter_context(Bus(folder / "bus"))
-            board = stack.enter_context(Board(folder / "board", bus, rauc="1.8", bootloader="grub"))
+            board = stack.enter_context(RaucBoard(folder / "board", bus, rauc="1.8", bootloader="grub"))
             say(
                 f"a board runs: {board.rauc('--version').strip()}, slots A and B, started from slot {board.booted}"
             )

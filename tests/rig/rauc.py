@@ -30,7 +30,7 @@ INSTALLER = DBusAddress("/", "de.pengutronix.rauc", "de.pengutronix.rauc.Install
 HANDLERS = ("pre-install", "post-install")
 
 
-class Board:
+class RaucBoard:
     """A board with slots A and B, running from A, which is committed.
 
     `rootfs.0` has the bootname A, `rootfs.1` B; with `groups=2` each has an `appfs` beside it.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rig.cache import REPOSITORY
 from rig.process import Process, in_namespace
-from rig.rauc import BOOT_ID, Board
+from rig.rauc import BOOT_ID, RaucBoard
 
 COMMAND = REPOSITORY / ".venv" / "bin" / "hawkbit-rauc"
 
@@ -54,7 +54,7 @@ def configuration(
 
 
 def daemon(
-    board: Board,
+    board: RaucBoard,
     configuration: Path,
     *arguments: str,
     command: str = "run",

@@ -14,14 +14,14 @@ from rig.bundles import MIB
 from rig.bus import Bus, BusError
 from rig.disk import small_disk
 from rig.process import Process, run
-from rig.rauc import INSTALLER, Board
+from rig.rauc import INSTALLER, RaucBoard
 
-NewBoard = Callable[..., Board]
+NewBoard = Callable[..., RaucBoard]
 VERSIONS = ("1.8", "1.13")
 
 
 @contextmanager
-def installing(board: Board, path: Path) -> Iterator[Thread]:
+def installing(board: RaucBoard, path: Path) -> Iterator[Thread]:
     """An installation in the background, whatever its end."""
 
     def install() -> None:
@@ -136,7 +136,7 @@ def test_killed_between_writing_and_activating(new_board: NewBoard, version: str
 
 
 @pytest.mark.parametrize("point", ["pre-install", "set-state", "post-install-rootfs", "post-install"])
-def test_hold_keeps_the_installation_at_its_point(board: Board, point: str) -> None:
+def test_hold_keeps_the_installation_at_its_point(board: RaucBoard, point: str) -> None:
     """RAUC says installing while it is held, and ends well once it is released."""
     bundle = board.bundle(size=MIB)
     with board.hold(point) as hold, installing(board, bundle.path) as thread:
@@ -148,7 +148,7 @@ def test_hold_keeps_the_installation_at_its_point(board: Board, point: str) -> N
     assert board.primary() == "B"
 
 
-def test_refused_bundles(board: Board) -> None:
+def test_refused_bundles(board: RaucBoard) -> None:
     """RAUC refuses another compatible, another signer, a cut bundle, a flipped bit, and a failing hook."""
     refused = {
         board.bundle(compatible="other", size=MIB).path: "Compatible mismatch",
@@ -183,7 +183,7 @@ def test_no_status(new_board: NewBoard, version: str) -> None:
     assert board.primary() == "B"
 
 
-def test_stopped_rauc_answers_nothing(board: Board) -> None:
+def test_stopped_rauc_answers_nothing(board: RaucBoard) -> None:
     """A stopped RAUC keeps its name on the bus, and goes on where it was."""
     board.stop()
     assert board.bus.has_owner("de.pengutronix.rauc")
@@ -191,7 +191,7 @@ def test_stopped_rauc_answers_nothing(board: Board) -> None:
     assert board.primary() == "A"
 
 
-def test_bus_restart(board: Board) -> None:
+def test_bus_restart(board: RaucBoard) -> None:
     """After the bus was killed and started again, so can RAUC and the stand-in for logind be."""
     board.bus.restart()
     board.restart()
@@ -199,7 +199,7 @@ def test_bus_restart(board: Board) -> None:
     assert board.bus.has_owner("org.freedesktop.login1")
 
 
-def test_reboot_is_asked_of_logind(board: Board) -> None:
+def test_reboot_is_asked_of_logind(board: RaucBoard) -> None:
     """A call of Reboot sets the event, the next boot clears it, and a refusal is an error."""
     manager = DBusAddress(
         "/org/freedesktop/login1", "org.freedesktop.login1", "org.freedesktop.login1.Manager"
@@ -213,7 +213,7 @@ def test_reboot_is_asked_of_logind(board: Board) -> None:
         board.bus.call(manager, "Reboot", "b", False)
 
 
-def test_processes_of_a_board_read_its_boot_id(board: Board, tmp_path: Path) -> None:
+def test_processes_of_a_board_read_its_boot_id(board: RaucBoard, tmp_path: Path) -> None:
     """What runs in the board's namespace reads its boot id; so does RAUC, and nobody else."""
     from rig.process import in_namespace
     from rig.rauc import BOOT_ID
@@ -227,7 +227,7 @@ def test_processes_of_a_board_read_its_boot_id(board: Board, tmp_path: Path) -> 
 
 def test_nothing_is_left_behind(bus: Bus, tmp_path: Path) -> None:
     """A board killed in the middle of an installation leaves no process and no mount."""
-    with Board(tmp_path / "board", bus) as board:
+    with RaucBoard(tmp_path / "board", bus) as board:
         hold = board.hold("post-install-rootfs")
         with installing(board, board.bundle(size=MIB).path):
             hold.wait()

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration, daemon
 from rig.target import free_port
 
 
 @pytest.fixture
-def file(board: Board) -> Path:
+def file(board: RaucBoard) -> Path:
     """A configuration whose server does not exist."""
     return configuration(
         board.folder / "config.conf",
@@ -23,7 +23,7 @@ def file(board: Board) -> Path:
     )
 
 
-def test_daemon_runs_until_it_is_told_to_end(board: Board, file: Path) -> None:
+def test_daemon_runs_until_it_is_told_to_end(board: RaucBoard, file: Path) -> None:
     """It tells its server's absence, and ends by itself within seconds of a TERM, with 0."""
     with daemon(board, file) as process:
         process.wait_for_log(r"127\.0\.0\.1")
@@ -31,7 +31,7 @@ def test_daemon_runs_until_it_is_told_to_end(board: Board, file: Path) -> None:
         assert process.wait(5) == 0
 
 
-def test_daemon_killed(board: Board, file: Path) -> None:
+def test_daemon_killed(board: RaucBoard, file: Path) -> None:
     """Killed, it is gone at once, and another one may start in its place."""
     with daemon(board, file) as process:
         process.wait_for_log(r"127\.0\.0\.1")

@@ -41,10 +41,10 @@ class Controller:
         self.http.post(f"{self._base}/{kind}/{action}/feedback", json=body).raise_for_status()
 
 
-def test_hawkbit_deployment(hawkbit: Hawkbit) -> None:
+def test_hawkbit_deployment(real_hawkbit: Hawkbit) -> None:
     """hawkBit offers what was assigned, serves its bytes, and believes the controller's verdict."""
-    target = hawkbit.target()
-    controller = Controller(hawkbit, target)
+    target = real_hawkbit.target()
+    controller = Controller(real_hawkbit, target)
     action = target.assign({"some.raucb": b"some bytes"})
     deployment = controller.deployment()
     assert deployment["id"] == str(action.id)
@@ -61,10 +61,10 @@ def test_hawkbit_deployment(hawkbit: Hawkbit) -> None:
     target.delete()
 
 
-def test_hawkbit_failure_and_cancel(hawkbit: Hawkbit) -> None:
+def test_hawkbit_failure_and_cancel(real_hawkbit: Hawkbit) -> None:
     """A failure is an error, a cancel asks the controller first, and a force-quit asks nobody."""
-    target = hawkbit.target()
-    controller = Controller(hawkbit, target)
+    target = real_hawkbit.target()
+    controller = Controller(real_hawkbit, target)
     failing = target.assign({"one.raucb": b"1"})
     controller.feedback("deploymentBase", failing.id, "closed", "failure", "no")
     assert (failing.wait(), target.update_status) == ("error", "error")
@@ -81,10 +81,10 @@ def test_hawkbit_failure_and_cancel(hawkbit: Hawkbit) -> None:
     assert [action.id for action in target.actions] == [failing.id, canceled.id, forgotten.id]
 
 
-def test_hawkbit_kinds_of_assignment(hawkbit: Hawkbit) -> None:
+def test_hawkbit_kinds_of_assignment(real_hawkbit: Hawkbit) -> None:
     """Soft is an attempt until it is forced; a window that is closed lets download, not install."""
-    target = hawkbit.target()
-    controller = Controller(hawkbit, target)
+    target = real_hawkbit.target()
+    controller = Controller(real_hawkbit, target)
     action = target.assign({"a.raucb": b"a"}, forced=False)
     assert controller.deployment()["deployment"]["update"] == "attempt"
     action.force()
@@ -97,10 +97,10 @@ def test_hawkbit_kinds_of_assignment(hawkbit: Hawkbit) -> None:
     assert (deployment["update"], deployment["maintenanceWindow"]) == ("skip", "unavailable")
 
 
-def test_hawkbit_attributes_and_tokens(hawkbit: Hawkbit) -> None:
+def test_hawkbit_attributes_and_tokens(real_hawkbit: Hawkbit) -> None:
     """Attributes arrive and are asked for again; a target's old token is refused."""
-    target = hawkbit.target()
-    controller = Controller(hawkbit, target)
+    target = real_hawkbit.target()
+    controller = Controller(real_hawkbit, target)
     controller.tell_attributes({"product": "rig"})
     assert target.attributes == {"product": "rig"}
     assert "configData" not in controller.poll()["_links"]
@@ -109,23 +109,23 @@ def test_hawkbit_attributes_and_tokens(hawkbit: Hawkbit) -> None:
     target.token = "another"
     with pytest.raises(httpx.HTTPStatusError, match="401"):
         controller.poll()
-    Controller(hawkbit, target).poll()
+    Controller(real_hawkbit, target).poll()
 
 
-def test_hawkbit_says_what_it_is(hawkbit: Hawkbit) -> None:
+def test_hawkbit_says_what_it_is(real_hawkbit: Hawkbit) -> None:
     """Its version and its features agree."""
-    assert hawkbit.has_installed_base == (hawkbit.version >= (0, 6))
-    assert hawkbit.has_timestamp == (hawkbit.version >= (0, 8))
-    assert hawkbit.has_confirmation == (hawkbit.version >= (0, 5))
+    assert real_hawkbit.has_installed_base == (real_hawkbit.version >= (0, 6))
+    assert real_hawkbit.has_timestamp == (real_hawkbit.version >= (0, 8))
+    assert real_hawkbit.has_confirmation == (real_hawkbit.version >= (0, 5))
 
 
-def test_hawkbit_polling_interval(hawkbit: Hawkbit) -> None:
+def test_hawkbit_polling_interval(real_hawkbit: Hawkbit) -> None:
     """The polling interval that is set is told to controllers, and can be set back."""
-    target = hawkbit.target()
-    hawkbit.sleep = "00:01:23"
-    assert controller_sleep(hawkbit, target) == "00:01:23"
-    hawkbit.unconfigure("pollingTime")
-    assert controller_sleep(hawkbit, target) == "00:05:00"
+    target = real_hawkbit.target()
+    real_hawkbit.sleep = "00:01:23"
+    assert controller_sleep(real_hawkbit, target) == "00:01:23"
+    real_hawkbit.unconfigure("pollingTime")
+    assert controller_sleep(real_hawkbit, target) == "00:05:00"
 
 
 def controller_sleep(hawkbit: Hawkbit, target: management.Target) -> str:

@@ -162,7 +162,7 @@ class _GuestBus(Bus):
         self._daemon.ready(self._listens, "the relay to the machine's bus")
 
 
-class Machine:
+class VerityBoard:
     """A virtual board, running from A, which is committed; `rig.run.daemon` runs the daemon beside it.
 
     Attributes:

@@ -53,11 +53,11 @@ def report(execution: Any, finished: Any, *details: str) -> ActionFeedback:
 
 @pytest.fixture(params=["sync", "asyncio"])
 def place(
-    request: pytest.FixtureRequest, hawkbit: Hawkbit
+    request: pytest.FixtureRequest, real_hawkbit: Hawkbit
 ) -> Iterator[tuple[Client, Any, Callable[..., Any]]]:
     """A client, its target, and how to call an operation."""
-    target = hawkbit.target()
-    client = Client(hawkbit.url, target.id, target_token=target.token, verify=TLS, trust_env=False)
+    target = real_hawkbit.target()
+    client = Client(real_hawkbit.url, target.id, target_token=target.token, verify=TLS, trust_env=False)
 
     with asyncio.Runner() as runner:
 
@@ -72,7 +72,7 @@ def place(
     target.delete()
 
 
-def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: Path) -> None:
+def test_a_deployment_from_offer_to_end(real_hawkbit: Hawkbit, place: Any, tmp_path: Path) -> None:
     """Poll, attributes, payload, files, feedback, cancellation: models come back, refusals have their classes."""
     client, target, call = place
     action = target.assign({"my system.raucb": FILE})
@@ -99,7 +99,7 @@ def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: 
     call(post_deployment_feedback, number, body=report("proceeding", "none", "half"))
     with pytest.raises(QuotaExceededError) as caught:  # 403 up to 0.9, 429 from 0.10 on
         call(post_deployment_feedback, number, body=report("proceeding", "none", *["x"] * 51))
-    assert caught.value.status == (429 if hawkbit.version >= (0, 10) else 403)
+    assert caught.value.status == (429 if real_hawkbit.version >= (0, 10) else 403)
     action.cancel()
     assert call(get_cancel_action, number).cancel_action.stop_id == number
     call(post_cancel_feedback, number, body=report("rejected", "success", "too late"))
@@ -108,7 +108,7 @@ def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: 
     call(post_deployment_feedback, number, body=report("closed", "success", "booted"))
     with pytest.raises(GoneError):
         call(post_deployment_feedback, number, body=report("closed", "success", "booted"))
-    if hawkbit.has_confirmation:  # so it has installedBase too
+    if real_hawkbit.has_confirmation:  # so it has installedBase too
         assert call(get_installed_base, number).id == number
     else:
         with pytest.raises(NotFoundError):
@@ -119,11 +119,11 @@ def test_a_deployment_from_offer_to_end(hawkbit: Hawkbit, place: Any, tmp_path: 
     assert (action.outcome(), target.attributes) == ("finished", {"board": "a"})
 
 
-def test_consent(hawkbit: Hawkbit, place: Any) -> None:
+def test_consent(real_hawkbit: Hawkbit, place: Any) -> None:
     """Consent is given where the server has that flow; an older one answers with a StatusError, not with None."""
     _, target, call = place
-    if hawkbit.has_confirmation:
-        hawkbit.confirmation_flow = True
+    if real_hawkbit.has_confirmation:
+        real_hawkbit.confirmation_flow = True
     number = str(target.assign({"a.raucb": FILE}).id)
     steps: list[tuple[Any, ...]] = [
         (get_confirmation_base,),
@@ -134,20 +134,20 @@ def test_consent(hawkbit: Hawkbit, place: Any) -> None:
     ]
     for operation, *arguments in steps:
         more = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
-        if hawkbit.has_confirmation:
+        if real_hawkbit.has_confirmation:
             call(operation, *arguments, **more)
         else:
             with pytest.raises(StatusError):
                 call(operation, *arguments, **more)
 
 
-def test_an_installation_without_an_action(hawkbit: Hawkbit, place: Any) -> None:
+def test_an_installation_without_an_action(real_hawkbit: Hawkbit, place: Any) -> None:
     """The server learns what is installed where it can; an older one refuses."""
     _, _, call = place
-    name = hawkbit.distribution_set(hawkbit.module({"a.raucb": FILE})).name
+    name = real_hawkbit.distribution_set(real_hawkbit.module({"a.raucb": FILE})).name
     call(get_controller_base)
     body = AssignedVersion(name=name, version="1")
-    if hawkbit.has_installed_base:
+    if real_hawkbit.has_installed_base:
         call(put_installed_base, body=body)
     else:
         with pytest.raises(StatusError):

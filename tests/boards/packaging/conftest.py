@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from boards.packaging.container import Container, wheel
+from boards.packaging.systemd_board import SystemdBoard, wheel
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def machine(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def systemd_board(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdBoard]:
     """A board with systemd, on which the wheel and the unit are installed."""
-    with Container(tmp_path_factory.mktemp("machine"), package) as running:
+    with SystemdBoard(tmp_path_factory.mktemp("machine"), package) as running:
         yield running

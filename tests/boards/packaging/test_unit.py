@@ -4,7 +4,7 @@
 import zipfile
 from pathlib import Path
 
-from boards.packaging.container import UNIT
+from boards.packaging.systemd_board import UNIT
 from rig.cache import REPOSITORY
 from rig.process import run
 

@@ -8,7 +8,7 @@ import pytest
 from boards.real.scene import Scene
 from rig.hawkbit import Hawkbit
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 NewScene = Callable[..., Scene]
 
@@ -20,21 +20,23 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="package")
-def quick(hawkbit: Hawkbit) -> Iterator[Hawkbit]:
+def quick_hawkbit(real_hawkbit: Hawkbit) -> Iterator[Hawkbit]:
     """The server, with the shortest interval that it takes."""
-    hawkbit.sleep = "00:00:01" if hawkbit.version < (0, 5) else "00:00:30"
-    yield hawkbit
-    hawkbit.unconfigure("pollingTime")
+    real_hawkbit.sleep = "00:00:01" if real_hawkbit.version < (0, 5) else "00:00:30"
+    yield real_hawkbit
+    real_hawkbit.unconfigure("pollingTime")
 
 
 @pytest.fixture
-def new_scene(new_board: Callable[..., Board], quick: Hawkbit, version: str) -> Iterator[NewScene]:
-    """Makes a scene; takes the options of `rig.rauc.Board`."""
+def new_scene(
+    new_board: Callable[..., RaucBoard], quick_hawkbit: Hawkbit, version: str
+) -> Iterator[NewScene]:
+    """Makes a scene; takes the options of `rig.rauc.RaucBoard`."""
     with ExitStack() as stack:
 
         def make(**options: object) -> Scene:
             board = new_board(rauc=version, **options)
-            scene = Scene(board, quick, stack.enter_context(Proxy(quick.host)))
+            scene = Scene(board, quick_hawkbit, stack.enter_context(Proxy(quick_hawkbit.host)))
             stack.callback(scene.close)
             return scene
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 from rig.bundles import Bundle
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 import hawkbit_testing
 from hawkbit_rauc.board import machine
@@ -42,7 +42,7 @@ class Inside:
 
     def __init__(
         self,
-        board: Board,
+        board: RaucBoard,
         hawkbit: hawkbit_testing.Hawkbit,
         *,
         witness: bool = False,

@@ -10,7 +10,7 @@ from rig.bundles import Bundle
 from rig.hawkbit import Hawkbit
 from rig.process import Process
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration, daemon
 
 from hawkbit_testing.management import Action
@@ -32,7 +32,7 @@ class Scene:
         env: further environment of the daemon.
     """
 
-    def __init__(self, board: Board, hawkbit: Hawkbit, proxy: Proxy) -> None:
+    def __init__(self, board: RaucBoard, hawkbit: Hawkbit, proxy: Proxy) -> None:
         self.board = board
         self.hawkbit = hawkbit
         self.proxy = proxy

@@ -14,7 +14,7 @@ from rig.disk import small_disk
 from rig.hawkbit import Hawkbit
 from rig.nginx import Nginx
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 NewScene = Callable[..., Scene]
 
@@ -137,7 +137,7 @@ def test_token_revoked_before_the_final_holds_it_back(scene: Scene) -> None:
 
 
 def test_wrong_bytes_twice_are_a_failure(
-    new_board: Callable[..., Board], quick: Hawkbit, version: str, tmp_path: Path
+    new_board: Callable[..., RaucBoard], quick_hawkbit: Hawkbit, version: str, tmp_path: Path
 ) -> None:
     """Something on the way serves other bytes than announced: failure with both hashes, nothing for RAUC."""
     board = new_board(rauc=version)
@@ -147,11 +147,11 @@ def test_wrong_bytes_twice_are_a_failure(
         forged.write_bytes(bundle.flipped().read_bytes())
         forged.chmod(0o644)
         nginx.change(
-            f"location / {{ proxy_pass http://{quick.host}; proxy_set_header Host $http_host; }}\n"
+            f"location / {{ proxy_pass http://{quick_hawkbit.host}; proxy_set_header Host $http_host; }}\n"
             "location ~ /artifacts/ { rewrite ^ /forged.raucb break; }"
         )
         with Proxy(nginx.host) as proxy:
-            scene = Scene(board, quick, proxy)
+            scene = Scene(board, quick_hawkbit, proxy)
             try:
                 action = scene.offer(bundle)
                 assert scene.once() == 1
@@ -244,16 +244,16 @@ def test_somebody_elses_installation_is_waited_for(scene: Scene) -> None:
 
 
 @pytest.fixture
-def cramped(tmp_path: Path, bus: Bus, quick: Hawkbit, version: str) -> Iterator[tuple[Scene, Path]]:
+def cramped(tmp_path: Path, bus: Bus, quick_hawkbit: Hawkbit, version: str) -> Iterator[tuple[Scene, Path]]:
     """A board whose download folder has 12 MiB, with a file that takes most of them."""
     with (
         small_disk(tmp_path / "board" / "download", 12) as folder,
-        Board(tmp_path / "board", bus, rauc=version) as board,
-        Proxy(quick.host) as proxy,
+        RaucBoard(tmp_path / "board", bus, rauc=version) as board,
+        Proxy(quick_hawkbit.host) as proxy,
     ):
         ballast = folder / "ballast"
         ballast.write_bytes(bytes(9 * MIB))
-        scene = Scene(board, quick, proxy)
+        scene = Scene(board, quick_hawkbit, proxy)
         try:
             yield scene, ballast
         finally:

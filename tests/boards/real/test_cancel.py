@@ -13,12 +13,12 @@ ACCEPTED_WITHIN = 5.0
 
 
 @pytest.fixture
-def slow_polls(quick: Hawkbit) -> Iterator[None]:
+def slow_polls(quick_hawkbit: Hawkbit) -> Iterator[None]:
     """A server that asks for a poll every five minutes, as real ones do."""
-    usual = quick.configuration("pollingTime")
-    quick.sleep = "00:05:00"
+    usual = quick_hawkbit.configuration("pollingTime")
+    quick_hawkbit.sleep = "00:05:00"
     yield
-    quick.sleep = usual
+    quick_hawkbit.sleep = usual
 
 
 @pytest.mark.case(5)

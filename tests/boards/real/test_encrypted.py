@@ -9,13 +9,13 @@ import pytest
 from boards.real.scene import Scene, attempts
 from rig.nginx import Nginx
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 import hawkbit_testing
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[tuple[hawkbit_testing.Hawkbit, Nginx]]:
+def decrypting(tmp_path: Path) -> Iterator[tuple[hawkbit_testing.Hawkbit, Nginx]]:
     """A hawkBit that tells of other bytes than are sent: those lie in nginx's `decrypted`."""
     with hawkbit_testing.Hawkbit("1.1", sleep="00:00:01") as hawkbit:
         lines = f"""location ~ /artifacts/ {{ rewrite ^ /decrypted break; }}
@@ -26,10 +26,10 @@ def front(tmp_path: Path) -> Iterator[tuple[hawkbit_testing.Hawkbit, Nginx]]:
 
 @pytest.fixture
 def scene(
-    new_board: Callable[..., Board], version: str, front: tuple[hawkbit_testing.Hawkbit, Nginx]
+    new_board: Callable[..., RaucBoard], version: str, decrypting: tuple[hawkbit_testing.Hawkbit, Nginx]
 ) -> Iterator[Scene]:
     """A board under that hawkBit."""
-    hawkbit, nginx = front
+    hawkbit, nginx = decrypting
     with Proxy(nginx.host) as proxy:
         scene = Scene(new_board(rauc=version), hawkbit, proxy)
         yield scene
@@ -44,11 +44,11 @@ def offer(scene: Scene) -> hawkbit_testing.Action:
 
 
 def test_a_bundle_that_the_server_decrypts_is_installed(
-    scene: Scene, front: tuple[hawkbit_testing.Hawkbit, Nginx]
+    scene: Scene, decrypting: tuple[hawkbit_testing.Hawkbit, Nginx]
 ) -> None:
     """What is told of the encrypted bytes is no reason to refuse the others."""
     bundle = scene.board.bundle()
-    shutil.copyfile(bundle.path, front[1].www / "decrypted")
+    shutil.copyfile(bundle.path, decrypting[1].www / "decrypted")
     action = offer(scene)
     assert scene.once() == 0
     assert scene.board.contains("B", bundle)
@@ -57,10 +57,10 @@ def test_a_bundle_that_the_server_decrypts_is_installed(
 
 
 def test_raucs_signature_decides_about_what_arrived(
-    scene: Scene, front: tuple[hawkbit_testing.Hawkbit, Nginx]
+    scene: Scene, decrypting: tuple[hawkbit_testing.Hawkbit, Nginx]
 ) -> None:
     """One bit that is wrong is found by RAUC, which writes nothing, and the action fails with its reason."""
-    shutil.copyfile(scene.board.bundle().flipped(), front[1].www / "decrypted")
+    shutil.copyfile(scene.board.bundle().flipped(), decrypting[1].www / "decrypted")
     action = offer(scene)
     assert scene.ended(action) == "error"
     assert any("signature" in message.lower() for message in action.messages()), action.messages()

@@ -8,12 +8,12 @@ from pathlib import Path
 from rig.bundles import Bundle
 from rig.goosebit import Goosebit
 from rig.process import Process
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration, daemon
 from rig.target import Target
 
 
-def begin(board: Board, goosebit: Goosebit, **options: object) -> tuple[Target, Bundle]:
+def begin(board: RaucBoard, goosebit: Goosebit, **options: object) -> tuple[Target, Bundle]:
     """Roll a bundle out to a device of its own; goosebit knows each version once."""
     version = f"2.{secrets.randbelow(10**6)}.{secrets.randbelow(10**6)}"
     bundle = board.bundle(version, **options)
@@ -22,7 +22,7 @@ def begin(board: Board, goosebit: Goosebit, **options: object) -> tuple[Target, 
     return target, bundle
 
 
-def start(board: Board, goosebit: Goosebit, target: Target, token: str | None = None) -> Process:
+def start(board: RaucBoard, goosebit: Goosebit, target: Target, token: str | None = None) -> Process:
     """Start the daemon with a device's token, or another one."""
     folder: Path = board.folder / "download"
     folder.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ def start(board: Board, goosebit: Goosebit, target: Target, token: str | None = 
     return daemon(board, file)
 
 
-def test_success_on_goosebit(new_board: Callable[..., Board], version: str, goosebit: Goosebit) -> None:
+def test_success_on_goosebit(new_board: Callable[..., RaucBoard], version: str, goosebit: Goosebit) -> None:
     """Finished only after the boot and the commit, with the bundle in the slot."""
     board = new_board(rauc=version)
     target, bundle = begin(board, goosebit)
@@ -54,7 +54,7 @@ def test_success_on_goosebit(new_board: Callable[..., Board], version: str, goos
     assert board.contains("B", bundle)
 
 
-def test_failure_on_goosebit(new_board: Callable[..., Board], version: str, goosebit: Goosebit) -> None:
+def test_failure_on_goosebit(new_board: Callable[..., RaucBoard], version: str, goosebit: Goosebit) -> None:
     """A bundle that RAUC can't install ends in Error, with its words in the log."""
     board = new_board(rauc=version)
     target, _ = begin(board, goosebit, hook="exit 1")
@@ -64,7 +64,9 @@ def test_failure_on_goosebit(new_board: Callable[..., Board], version: str, goos
     assert board.primary() == "A"
 
 
-def test_revoked_token_on_goosebit(new_board: Callable[..., Board], version: str, goosebit: Goosebit) -> None:
+def test_revoked_token_on_goosebit(
+    new_board: Callable[..., RaucBoard], version: str, goosebit: Goosebit
+) -> None:
     """A refused token is told in the log with the remedy, and nothing is installed; the right one goes on."""
     board = new_board(rauc=version)
     target, _ = begin(board, goosebit)

@@ -7,13 +7,13 @@ import pytest
 from boards.real.scene import Scene, finals
 from rig.bundles import Bundle
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 import hawkbit_testing
 
 
 @pytest.fixture
-def scene(new_board: Callable[..., Board], version: str) -> Iterator[Scene]:
+def scene(new_board: Callable[..., RaucBoard], version: str) -> Iterator[Scene]:
     """A board under a hawkBit that can be told (the real one that runs here is older)."""
     with hawkbit_testing.Hawkbit("1.1", sleep="00:00:01") as hawkbit, Proxy(hawkbit.host) as proxy:
         scene = Scene(new_board(rauc=version), hawkbit, proxy)

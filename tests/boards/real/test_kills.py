@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from rig.process import Process
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration, daemon
 
 import hawkbit_testing
@@ -26,7 +26,9 @@ def kill_somewhere(process: Process, action: hawkbit_testing.Action, chance: ran
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_killed_at_random_instants_it_ends_in_the_truth(seed: int, new_board: Callable[..., Board]) -> None:
+def test_killed_at_random_instants_it_ends_in_the_truth(
+    seed: int, new_board: Callable[..., RaucBoard]
+) -> None:
     """One final, the truth; no attempt installed twice, three at most; no bundle left."""
     chance = random.Random(seed)
     version, fallback = chance.choice(["1.8", "1.13"]), chance.random() < 0.25

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from boards.real.scene import Scene, attempts, finals
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 from hawkbit_testing import Window
 
@@ -17,7 +17,7 @@ NewScene = Callable[..., Scene]
 CLOSED = Window(datetime(2099, 1, 1, tzinfo=UTC), timedelta(hours=1))
 
 
-def untouched(board: Board) -> bool:
+def untouched(board: RaucBoard) -> bool:
     """Whether nothing was installed."""
     return "installed.count" not in board.slot("B")
 
@@ -157,7 +157,7 @@ def test_several_bundles_are_not_kept_for_later(new_scene: NewScene) -> None:
     assert scene.bundles_left == []
 
 
-def with_manual(board: Board) -> dict[str, bytes | Path]:
+def with_manual(board: RaucBoard) -> dict[str, bytes | Path]:
     """A bundle, and a file that is none."""
     return {"2.0.0.raucb": board.bundle("2.0.0").path, "manual.txt": b"how to use it"}
 

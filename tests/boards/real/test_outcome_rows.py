@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from boards.real.inside import WITNESS, Inside
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.systemd import Systemd
 
 import hawkbit_testing
@@ -19,7 +19,7 @@ from hawkbit_rauc.rules.memory import begin, recall
 from hawkbit_rauc.rules.verdicts import Decided, Reboot, Verdict, Wait
 from hawkbit_rauc.story.world import World
 
-NewBoard = Callable[..., Board]
+NewBoard = Callable[..., RaucBoard]
 pytestmark = [
     pytest.mark.parametrize("loader", ["grub", "uboot", "none"]),
     pytest.mark.parametrize("version", ["1.8", "1.13"]),
@@ -29,7 +29,7 @@ pytestmark = [
 class Rows(Inside):
     """A board whose boots are committed by `commit`, whatever its boot loader."""
 
-    def __init__(self, board: Board, hawkbit: hawkbit_testing.Hawkbit, systemd: Systemd) -> None:
+    def __init__(self, board: RaucBoard, hawkbit: hawkbit_testing.Hawkbit, systemd: Systemd) -> None:
         self.loader = board.boot_loader.kind
         super().__init__(board, hawkbit, witness=self.loader == "uboot")
         self._systemd = systemd

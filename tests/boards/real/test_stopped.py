@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from boards.real.inside import Inside
-from rig.rauc import INSTALLER, Board
+from rig.rauc import INSTALLER, RaucBoard
 
 import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
@@ -18,7 +18,7 @@ IMPATIENT = Pulse(every=0.1, timeout=0.2, misses=2)
 
 
 @pytest.fixture
-def inside(new_board: Callable[..., Board], version: str) -> Iterator[Inside]:
+def inside(new_board: Callable[..., RaucBoard], version: str) -> Iterator[Inside]:
     """A board under the double."""
     board = new_board(rauc=version)
     with hawkbit_testing.Hawkbit("0.3") as hawkbit:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from boards.real.scene import Scene, attempts
 from rig.proxy import Proxy
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 import hawkbit_testing
 
@@ -14,7 +14,7 @@ WHY = {"1.8": "RAUC before 1.9 can't be asked", "1.13": "not supported in stream
 
 
 @pytest.fixture
-def new_hawkbit(new_board: Callable[..., Board], version: str) -> Iterator[Scene]:
+def streaming_scene(new_board: Callable[..., RaucBoard], version: str) -> Iterator[Scene]:
     """A board that is to stream, under the double of a hawkBit from which RAUC could.
 
     RAUC 1.8 can't stream at all, and 1.13 not the plain bundles of this rig.
@@ -37,9 +37,9 @@ def fails(scene: Scene, why: str) -> None:
     assert scene.bundles_left == []
 
 
-def test_a_rauc_that_cannot_stream_fails_with_the_reason(new_hawkbit: Scene) -> None:
+def test_a_rauc_that_cannot_stream_fails_with_the_reason(streaming_scene: Scene) -> None:
     """Each of the two RAUCs says why not, and hawkBit's history has it."""
-    fails(new_hawkbit, WHY[new_hawkbit.board.version])
+    fails(streaming_scene, WHY[streaming_scene.board.version])
 
 
 def test_a_real_hawkbit_that_counts_ranges_is_not_streamed_from(scene: Scene) -> None:

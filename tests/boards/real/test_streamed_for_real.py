@@ -10,16 +10,16 @@ from rig import bundles
 from rig.process import Process
 from rig.proxy import Proxy
 from rig.run import configuration, daemon
-from rig.vm import Machine
+from rig.vm import VerityBoard
 
 import hawkbit_testing
 
 
 @frozen
-class Place:
+class StreamScene:
     """A machine and its server, with a proxy between them that may be cut, and the bundle on offer."""
 
-    machine: Machine
+    board: VerityBoard
     hawkbit: hawkbit_testing.Hawkbit
     proxy: Proxy
     bundle: bundles.Bundle
@@ -39,48 +39,50 @@ class Place:
             first_poll_within=0,
             retry_wait=2,
         )
-        return daemon(self.machine, file)
+        return daemon(self.board, file)
 
     def is_installed(self) -> bool:
         """Whether RAUC has written the image to B and activated it."""
-        slot = self.machine.slot("B")
+        slot = self.board.slot("B")
         return (slot["status"], slot["sha256"]) == ("ok", self.bundle.image.sha256)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def stream_scene(tmp_path: Path) -> Iterator[StreamScene]:
     """A verity bundle waits at the server for the machine."""
     bundle = bundles.make(tmp_path / "bundles", "2.0.0", form="verity")
     with (
         hawkbit_testing.Hawkbit("1.1", sleep="00:00:02") as hawkbit,
         Proxy(hawkbit.host) as proxy,
-        Machine(tmp_path / "machine", proxy.host) as machine,
+        VerityBoard(tmp_path / "machine", proxy.host) as board,
     ):
         target = hawkbit.target()
         action = target.assign(bundle.path)
-        yield Place(machine, hawkbit, proxy, bundle, target, action, tmp_path)
+        yield StreamScene(board, hawkbit, proxy, bundle, target, action, tmp_path)
 
 
-def test_a_bundle_is_streamed_and_installed(place: Place) -> None:
+def test_a_bundle_is_streamed_and_installed(stream_scene: StreamScene) -> None:
     """All of it comes by requests with the token, the slot holds the image, and nothing was on the disk."""
-    with place.start() as process:
+    with stream_scene.start() as process:
         process.wait_for_log("installed, reboot pending", 120)
-    assert place.is_installed()
-    asked = place.hawkbit.requests("/artifacts/")
+    assert stream_scene.is_installed()
+    asked = stream_scene.hawkbit.requests("/artifacts/")
     assert len(asked) > 20
-    assert {request.headers["Authorization"] for request in asked} == {f"TargetToken {place.target.token}"}
+    assert {request.headers["Authorization"] for request in asked} == {
+        f"TargetToken {stream_scene.target.token}"
+    }
     assert all("Range" in request.headers for request in asked)
-    assert not (place.folder / "download").exists()
+    assert not (stream_scene.folder / "download").exists()
 
 
-def test_a_stream_that_breaks_off_is_taken_up_again(place: Place) -> None:
+def test_a_stream_that_breaks_off_is_taken_up_again(stream_scene: StreamScene) -> None:
     """A server that is away for longer than RAUC waits costs an attempt, not the action."""
-    with place.start() as process:
-        place.proxy.wait_received(1_500_000, 120)
-        place.proxy.cut()
+    with stream_scene.start() as process:
+        stream_scene.proxy.wait_received(1_500_000, 120)
+        stream_scene.proxy.cut()
         process.wait_for_log("the stream broke off", 120)
-        place.proxy.restore()
+        stream_scene.proxy.restore()
         process.wait_for_log("installing, attempt 2", 120)
         process.wait_for_log("installed, reboot pending", 120)
-    assert place.is_installed()
-    assert place.action.outcome() is None
+    assert stream_scene.is_installed()
+    assert stream_scene.action.outcome() is None

@@ -51,7 +51,7 @@ def version() -> str:
 
 
 @pytest.fixture
-def front(quick: Hawkbit, tmp_path: Path) -> Iterator[Nginx]:
+def front(quick_hawkbit: Hawkbit, tmp_path: Path) -> Iterator[Nginx]:
     """The reverse proxy before hawkBit: it wants a certificate, and tells hawkBit whose it is."""
     headers = {
         "Host": "$http_host",
@@ -61,13 +61,13 @@ def front(quick: Hawkbit, tmp_path: Path) -> Iterator[Nginx]:
         "X-Ssl-Issuer-Hash-1": ISSUER,
     }
     lines = "".join(f"proxy_set_header {name} {value}; " for name, value in headers.items())
-    quick.configure("authentication.header.enabled", value=True)
-    quick.configure("authentication.header.authority", ISSUER)
-    location = f"location / {{ proxy_pass {quick.url}; {lines} }}"
+    quick_hawkbit.configure("authentication.header.enabled", value=True)
+    quick_hawkbit.configure("authentication.header.authority", ISSUER)
+    location = f"location / {{ proxy_pass {quick_hawkbit.url}; {lines} }}"
     with Nginx(tmp_path / "front", location, tls=True, client_certificate=True) as nginx:
         yield nginx
-    quick.unconfigure("authentication.header.enabled")
-    quick.unconfigure("authentication.header.authority")
+    quick_hawkbit.unconfigure("authentication.header.enabled")
+    quick_hawkbit.unconfigure("authentication.header.authority")
 
 
 @pytest.fixture

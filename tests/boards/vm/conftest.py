@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from boards.vm import grub_board
 from boards.vm.grub_board import GrubBoard
-from boards.vm.place import Images, Place
+from boards.vm.scene import GrubScene, Images
 from rig.cache import REPOSITORY
 from rig.hawkbit import Hawkbit
 from rig.process import run
@@ -33,14 +33,16 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
 
 
 @pytest.fixture
-def new_place(hawkbit: Hawkbit, images: Images, tmp_path: Path) -> Iterator[Callable[..., Place]]:
+def new_grub_scene(
+    real_hawkbit: Hawkbit, images: Images, tmp_path: Path
+) -> Iterator[Callable[..., GrubScene]]:
     """Makes a board with further keys of its configuration; it is asked to poll twice a minute."""
-    hawkbit.sleep = "00:00:30"
+    real_hawkbit.sleep = "00:00:30"
     with ExitStack() as stack:
-        stack.callback(hawkbit.unconfigure, "pollingTime")
+        stack.callback(real_hawkbit.unconfigure, "pollingTime")
 
-        def make(*, server: str = hawkbit.host, **keys: object) -> Place:
-            target = hawkbit.target()
+        def make(*, server: str = real_hawkbit.host, **keys: object) -> GrubScene:
+            target = real_hawkbit.target()
             file = configuration(
                 tmp_path / "config.conf",
                 server=grub_board.address(server),
@@ -62,6 +64,6 @@ def new_place(hawkbit: Hawkbit, images: Images, tmp_path: Path) -> Iterator[Call
                 file,
                 mark_good_own=keys.get("mark_good") == "own",
             )
-            return Place(stack.enter_context(board), target, images)
+            return GrubScene(stack.enter_context(board), target, images)
 
         yield make

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.run import configuration
 
 import hawkbit_testing
@@ -29,19 +29,8 @@ MINIMAL = "[client]\nhawkbit_server = h\ntarget_name = t\nauth_token = x\n"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A state folder of its own, no bus, no proxy."""
+def state_folder(surroundings: None, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def hawkbit() -> Iterator[hawkbit_testing.Hawkbit]:
-    with hawkbit_testing.Hawkbit() as server:
-        yield server
 
 
 def checked(tmp_path: Path, capsys, **keys: object) -> tuple[int, list[str]]:
@@ -72,11 +61,11 @@ def told(look, *arguments) -> list[str]:
 # ---------------------------------------------------------------- all of it
 
 
-def test_all_well(board: Board, hawkbit: hawkbit_testing.Hawkbit, tmp_path, capsys, monkeypatch):
+def test_all_well(board: RaucBoard, served_double: hawkbit_testing.Hawkbit, tmp_path, capsys, monkeypatch):
     """A real RAUC, a server that knows us, room on the disk: only ok and notes, and 0."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", board.bus.address)
-    target = hawkbit.target()
-    code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token=target.token)
+    target = served_double.target()
+    code, lines = checked(tmp_path, capsys, server=served_double.host, target=target.id, token=target.token)
     assert code == 0, lines
     assert all(one.startswith(("ok    ", "note  ")) for one in lines)
     assert line(lines, "RAUC").startswith("ok    RAUC: 1.3 to 1.8, compatible rig-board")
@@ -116,9 +105,9 @@ def test_a_closed_port(tmp_path, capsys):
     )
 
 
-def test_a_wrong_token(tmp_path, capsys, hawkbit):
-    target = hawkbit.target()
-    code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token="wr0ng")
+def test_a_wrong_token(tmp_path, capsys, served_double):
+    target = served_double.target()
+    code, lines = checked(tmp_path, capsys, server=served_double.host, target=target.id, token="wr0ng")
     assert code == 1
     assert line(lines, "credentials").startswith("FAIL")
     assert "check the token" in line(lines, "credentials")
@@ -133,13 +122,13 @@ def test_a_server_that_never_answers(tmp_path, capsys):
         assert line(lines, "credentials").startswith("FAIL")
 
 
-def test_plain_text_where_tls_is_expected(tmp_path, capsys, hawkbit):
-    _, lines = checked(tmp_path, capsys, server=hawkbit.host, ssl=True)
+def test_plain_text_where_tls_is_expected(tmp_path, capsys, served_double):
+    _, lines = checked(tmp_path, capsys, server=served_double.host, ssl=True)
     assert line(lines, "TLS and credentials").startswith("FAIL")
 
 
-def test_a_proxy_resolves_and_connects_for_us(tmp_path, capsys, monkeypatch, hawkbit):
-    monkeypatch.setenv("http_proxy", hawkbit.url)
+def test_a_proxy_resolves_and_connects_for_us(tmp_path, capsys, monkeypatch, served_double):
+    monkeypatch.setenv("http_proxy", served_double.url)
     _, lines = checked(tmp_path, capsys, server="nowhere.invalid")
     assert "proxy" in line(lines, "connection")
     assert not [one for one in lines if "DNS" in one]
@@ -242,7 +231,7 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def ext4(tmp_path: Path) -> Iterator[Path]:
     """A folder on an ext4 of its own."""
     image = tmp_path / "image"
     with image.open("wb") as file:
@@ -252,58 +241,58 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_a_state_folder_on_a_data_partition(disk):
-    (disk / "state").mkdir()
-    assert told(check._state_folder, disk / "state", SYSTEM) == [f"ok    state folder: {disk}/state (ext4)"]
-    assert list((disk / "state").iterdir()) == []
+def test_a_state_folder_on_a_data_partition(ext4):
+    (ext4 / "state").mkdir()
+    assert told(check._state_folder, ext4 / "state", SYSTEM) == [f"ok    state folder: {ext4}/state (ext4)"]
+    assert list((ext4 / "state").iterdir()) == []
 
 
-def test_a_state_folder_that_systemd_makes(disk):
-    (line,) = told(check._state_folder, disk / "state", None)
+def test_a_state_folder_that_systemd_makes(ext4):
+    (line,) = told(check._state_folder, ext4 / "state", None)
     assert line.startswith("note  state folder: ")
     assert "StateDirectory=" in line
 
 
-def test_a_state_folder_on_a_slot(disk):
+def test_a_state_folder_on_a_slot(ext4):
     """By the device that the folder is on, whatever it is called; a device that is missing is no slot."""
     device = subprocess.run(
-        ["findmnt", "-no", "SOURCE", disk], capture_output=True, text=True, check=True
+        ["findmnt", "-no", "SOURCE", ext4], capture_output=True, text=True, check=True
     ).stdout.strip()
-    (line,) = told(check._state_folder, disk, evolve(SYSTEM, slots=(A, evolve(B, device=device))))
-    assert line.startswith(f"FAIL  state folder: {disk} is on slot rootfs.1")
+    (line,) = told(check._state_folder, ext4, evolve(SYSTEM, slots=(A, evolve(B, device=device))))
+    assert line.startswith(f"FAIL  state folder: {ext4} is on slot rootfs.1")
     assert "data partition" in line
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay", "ramfs"])
-def test_a_state_folder_that_forgets(tmp_path, disk, kind):
+def test_a_state_folder_that_forgets(tmp_path, ext4, kind):
     """The other system does not see what is written there; a space in the path is no trouble."""
     options = ["-t", kind, kind]
     if kind == "overlay":
         for name in ("lower", "upper", "work"):
-            (disk / name).mkdir()
-        options = ["-t", kind, "-o", f"lowerdir={disk}/lower,upperdir={disk}/upper,workdir={disk}/work", kind]
+            (ext4 / name).mkdir()
+        options = ["-t", kind, "-o", f"lowerdir={ext4}/lower,upperdir={ext4}/upper,workdir={ext4}/work", kind]
     with mounted(tmp_path / "for getful", *options) as folder:
         (line,) = told(check._state_folder, folder / "not yet there", None)
         assert line.startswith(f"FAIL  state folder: {folder}/not yet there is on {kind}")
 
 
-def test_a_state_folder_that_can_not_be_written(disk):
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    (line,) = told(check._state_folder, disk, None)
+def test_a_state_folder_that_can_not_be_written(ext4):
+    subprocess.run(["mount", "-o", "remount,ro", ext4], check=True)
+    (line,) = told(check._state_folder, ext4, None)
     assert line.startswith("FAIL  state folder: can't write")
     assert "Read-only file system" in line
 
 
-def test_a_bundle_folder_with_little_room(disk):
-    (line,) = told(check._bundle_folder, disk)
+def test_a_bundle_folder_with_little_room(ext4):
+    (line,) = told(check._bundle_folder, ext4)
     assert re.fullmatch(
-        rf"FAIL  bundle folder: \d+ MiB free in {disk}; a bundle needs its whole size there", line
+        rf"FAIL  bundle folder: \d+ MiB free in {ext4}; a bundle needs its whole size there", line
     )
 
 
-def test_a_bundle_folder_that_can_not_be_written(disk):
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    (line,) = told(check._bundle_folder, disk)
+def test_a_bundle_folder_that_can_not_be_written(ext4):
+    subprocess.run(["mount", "-o", "remount,ro", ext4], check=True)
+    (line,) = told(check._bundle_folder, ext4)
     assert "can't be written" in line
 
 

@@ -2,7 +2,6 @@
 """The command as its users run it: arguments, exit codes, signals."""
 
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -15,21 +14,9 @@ from pathlib import Path
 import pytest
 from rig.run import configuration
 
-import hawkbit_testing
 from hawkbit_rauc.app import cli
 
-
-@pytest.fixture(autouse=True)
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A state folder of its own, and no bus; the test run's logging is left as it was."""
-    root, own = logging.getLogger(), logging.getLogger("hawkbit_rauc")
-    before = root.handlers[:], root.level, own.level, logging.raiseExceptions
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
-    for name in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    root.handlers[:], root.level, own.level, logging.raiseExceptions = before
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 @pytest.fixture
@@ -37,12 +24,6 @@ def silent() -> Iterator[str]:
     """A server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
-
-
-@pytest.fixture
-def hawkbit() -> Iterator[hawkbit_testing.Hawkbit]:
-    with hawkbit_testing.Hawkbit() as server:
-        yield server
 
 
 def written(tmp_path: Path, server: str, **keys: object) -> Path:
@@ -201,12 +182,12 @@ def test_a_signal_ends_it_within_a_second(tmp_path, silent, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_between_polls(tmp_path, hawkbit, number):
-    target = hawkbit.target()
+def test_a_signal_ends_it_between_polls(tmp_path, served_double, number):
+    target = served_double.target()
     with running(
-        "run", "-c", written(tmp_path, hawkbit.host, target=target.id, token=target.token)
+        "run", "-c", written(tmp_path, served_double.host, target=target.id, token=target.token)
     ) as command:
-        hawkbit.wait_for_request(target.id)
+        served_double.wait_for_request(target.id)
         code, seconds = command.end(number)
         assert (code, seconds < 1) == (0, True)
 
@@ -214,38 +195,40 @@ def test_a_signal_ends_it_between_polls(tmp_path, hawkbit, number):
 # ---------------------------------------------------------------- signals that change something
 
 
-def test_usr1_polls_now(tmp_path, hawkbit):
-    target = hawkbit.target()
-    file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
+def test_usr1_polls_now(tmp_path, served_double):
+    target = served_double.target()
+    file = written(tmp_path, served_double.host, target=target.id, token=target.token)
     with running("run", "-c", file) as command:
-        hawkbit.wait_for_request(f"/{target.id}$", 1)
+        served_double.wait_for_request(f"/{target.id}$", 1)
         command.process.send_signal(signal.SIGUSR1)
-        hawkbit.wait_for_request(f"/{target.id}$", 2)
+        served_double.wait_for_request(f"/{target.id}$", 2)
 
 
-def test_hup_reads_the_configuration_again(tmp_path, hawkbit):
+def test_hup_reads_the_configuration_again(tmp_path, served_double):
     """Another target is spoken for; the lock stays held."""
-    one, two = hawkbit.target(), hawkbit.target()
-    with running("run", "-c", written(tmp_path, hawkbit.host, target=one.id, token=one.token)) as command:
-        hawkbit.wait_for_request(one.id)
-        written(tmp_path, hawkbit.host, target=two.id, token=two.token)
+    one, two = served_double.target(), served_double.target()
+    with running(
+        "run", "-c", written(tmp_path, served_double.host, target=one.id, token=one.token)
+    ) as command:
+        served_double.wait_for_request(one.id)
+        written(tmp_path, served_double.host, target=two.id, token=two.token)
         command.process.send_signal(signal.SIGHUP)
         command.says("the configuration was reloaded")
-        hawkbit.wait_for_request(two.id)
+        served_double.wait_for_request(two.id)
         assert command.end(signal.SIGTERM)[0] == 0
 
 
-def test_hup_with_a_broken_file_keeps_the_old_configuration(tmp_path, hawkbit):
+def test_hup_with_a_broken_file_keeps_the_old_configuration(tmp_path, served_double):
     """The daemon goes on with the old one as if nothing had been, and polls when it is asked to."""
-    target = hawkbit.target()
-    file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
+    target = served_double.target()
+    file = written(tmp_path, served_double.host, target=target.id, token=target.token)
     with running("run", "-c", file) as command:
-        hawkbit.wait_for_request(f"/{target.id}$", 1)
+        served_double.wait_for_request(f"/{target.id}$", 1)
         file.write_text("[client]\nssl = maybe\n")
         command.process.send_signal(signal.SIGHUP)
         assert "ssl" in command.says("was not reloaded")
         command.process.send_signal(signal.SIGUSR1)
-        hawkbit.wait_for_request(f"/{target.id}$", 2)
+        served_double.wait_for_request(f"/{target.id}$", 2)
         assert command.end(signal.SIGTERM)[0] == 0
 
 
@@ -258,17 +241,17 @@ def test_unknown_keys_are_told_and_the_work_goes_on(tmp_path, silent):
 # ---------------------------------------------------------------- once
 
 
-def test_once_with_nothing_to_do(tmp_path, hawkbit):
-    target = hawkbit.target()
-    file = written(tmp_path, hawkbit.host, target=target.id, token=target.token)
+def test_once_with_nothing_to_do(tmp_path, served_double):
+    target = served_double.target()
+    file = written(tmp_path, served_double.host, target=target.id, token=target.token)
     assert cli.main(["run", "--once", "-c", str(file)]) == 0
 
 
 @pytest.mark.parametrize("trouble", ["silent", "closed", "token"])
-def test_once_without_a_server(tmp_path, hawkbit, silent, trouble):
+def test_once_without_a_server(tmp_path, served_double, silent, trouble):
     """Not reachable or credentials refused: 2, after `once_timeout` at most."""
-    target = hawkbit.target()
-    host = {"silent": silent, "closed": "127.0.0.1:1", "token": hawkbit.host}[trouble]
+    target = served_double.target()
+    host = {"silent": silent, "closed": "127.0.0.1:1", "token": served_double.host}[trouble]
     file = written(tmp_path, host, target=target.id, token="wrong", once_timeout=1)
     since = time.monotonic()
     assert cli.main(["run", "--once", "-c", str(file), "-d"]) == 2

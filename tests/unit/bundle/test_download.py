@@ -34,6 +34,9 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PAUSE", 0.0)
 
 
+NewServer = Callable[..., FlakyServer]
+
+
 @pytest.fixture(autouse=True, params=["hash at once", "hash beside"])
 def hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whether a thread of its own computes the hash: all must hold either way."""
@@ -44,7 +47,7 @@ def hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., FlakyServer]]:
+def new_server() -> Iterator[NewServer]:
     with ExitStack() as stack:
         yield lambda *script, **options: stack.enter_context(
             FlakyServer(options.pop("data", DATA), list(script), **options)
@@ -63,7 +66,7 @@ def http(authorities: ssl.SSLContext) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def location(tmp_path: Path) -> Path:
     return tmp_path / "bundle.raucb"
 
 
@@ -81,33 +84,33 @@ def fetch(downloads: Downloads, wanted: Artifact, progress=lambda done, total: N
     return asyncio.run(downloads.fetch(wanted, progress))
 
 
-def leave(place: Path, data: bytes, wanted: Artifact, etag: str | None = '"v1"', **changes) -> None:
+def leave(location: Path, data: bytes, wanted: Artifact, etag: str | None = '"v1"', **changes) -> None:
     """Put a part on the disk as an earlier process would have left it."""
     digest = ":".join(wanted.digest or ())
-    place.with_name(place.name + ".part").write_bytes(data)
+    location.with_name(location.name + ".part").write_bytes(data)
     note = {"hash": digest, "size": wanted.size, "etag": etag, "boot": "", "safe": [0, ""], **changes}
-    place.with_name(place.name + ".part.json").write_text(json.dumps(note))
+    location.with_name(location.name + ".part.json").write_text(json.dumps(note))
 
 
-def files(place: Path) -> set[str]:
-    return {path.name for path in place.parent.iterdir()}
+def files(location: Path) -> set[str]:
+    return {path.name for path in location.parent.iterdir()}
 
 
 # ---------------------------------------------------------------- whole
 
 
 @pytest.mark.case(21)
-def test_a_bundle_arrives_with_one_request_for_a_range(serve, http, place):
+def test_a_bundle_arrives_with_one_request_for_a_range(new_server, http, location):
     """One request, for a range even at the beginning, and only the bundle is left."""
-    server = serve()
-    assert fetch(Downloads(place, http), artifact(server.url)) == place
-    assert place.read_bytes() == DATA
+    server = new_server()
+    assert fetch(Downloads(location, http), artifact(server.url)) == location
+    assert location.read_bytes() == DATA
     assert server.ranges == ["bytes=0-"]
     assert server.requests[0].headers["accept-encoding"] == "identity"
-    assert files(place) == {"bundle.raucb"}
+    assert files(location) == {"bundle.raucb"}
 
 
-def test_progress_is_told_in_the_loops_thread_and_ends_with_all(serve, http, place):
+def test_progress_is_told_in_the_loops_thread_and_ends_with_all(new_server, http, location):
     """Progress comes in the event loop's thread, grows, and is seldom."""
     seen = []
     here = threading.get_ident()
@@ -117,178 +120,181 @@ def test_progress_is_told_in_the_loops_thread_and_ends_with_all(serve, http, pla
         seen.append((done, total))
 
     started = time.monotonic()
-    fetch(Downloads(place, http), artifact(serve(Fault(piece=200_000, pause=0.05)).url), progress)
+    fetch(Downloads(location, http), artifact(new_server(Fault(piece=200_000, pause=0.05)).url), progress)
     assert seen[-1] == (len(DATA), len(DATA))
     assert seen == sorted(seen)
     assert len(seen) <= 2 + 4 * (time.monotonic() - started + 0.25)
 
 
-def test_a_whole_bundle_is_not_asked_for_again(serve, http, place):
+def test_a_whole_bundle_is_not_asked_for_again(new_server, http, location):
     """After a restart a verified bundle is taken from the disk."""
-    server = serve()
-    place.write_bytes(DATA)
-    fetch(Downloads(place, http), artifact(server.url))
+    server = new_server()
+    location.write_bytes(DATA)
+    fetch(Downloads(location, http), artifact(server.url))
     assert server.requests == []
 
 
-def test_another_bundle_in_the_place_is_replaced(serve, http, place):
+def test_another_bundle_in_the_place_is_replaced(new_server, http, location):
     """What lies there and has another hash is not taken."""
-    server = serve()
-    place.write_bytes(DATA[:-1] + b"x")
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+    server = new_server()
+    location.write_bytes(DATA[:-1] + b"x")
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("size", [1, 2, 65535, 65536, 65537, 262144, 262145])
-def test_any_size_arrives_on_both_paths(serve, http, place, size):
+def test_any_size_arrives_on_both_paths(new_server, http, location, size):
     """Sizes around the buffers' arrive through the socket and through httpx."""
     data = DATA[:size]
     for script in ([], [Fault(chunked=True)], [Fault(piece=1 if size < 10 else 999)]):
-        server = serve(*script, data=data)
-        fetch(Downloads(place, http), artifact(server.url, data))
-        assert place.read_bytes() == data
-        place.unlink()
+        server = new_server(*script, data=data)
+        fetch(Downloads(location, http), artifact(server.url, data))
+        assert location.read_bytes() == data
+        location.unlink()
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
-def test_whichever_hash_is_given_is_checked(serve, http, place, algorithm):
+def test_whichever_hash_is_given_is_checked(new_server, http, location, algorithm):
     """Each hash that hawkBit may give accepts the right bytes, in any case, and refuses the wrong ones."""
-    server = serve()
+    server = new_server()
     digest = hashlib.new(algorithm, DATA).hexdigest().upper()
-    fetch(Downloads(place, http), artifact(server.url, hashes={algorithm: digest}))
-    assert place.read_bytes() == DATA
+    fetch(Downloads(location, http), artifact(server.url, hashes={algorithm: digest}))
+    assert location.read_bytes() == DATA
     with pytest.raises(MismatchError, match=algorithm):
-        fetch(Downloads(place, http), artifact(server.url, hashes={algorithm: digest[::-1]}))
-    assert not place.exists()
+        fetch(Downloads(location, http), artifact(server.url, hashes={algorithm: digest[::-1]}))
+    assert not location.exists()
 
 
-def test_an_encrypted_artifact_is_checked_for_completeness_only(serve, http, place):
+def test_an_encrypted_artifact_is_checked_for_completeness_only(new_server, http, location):
     """Size and hash of an encrypted artifact describe other bytes; its length over the wire counts."""
     wanted = artifact("", size=len(DATA) + 16, hashes={"sha1": "0" * 40}, encrypted=True)
-    server = serve()
+    server = new_server()
     fetch(
-        Downloads(place, http), artifact(server.url, size=wanted.size, hashes=wanted.hashes, encrypted=True)
+        Downloads(location, http),
+        artifact(server.url, size=wanted.size, hashes=wanted.hashes, encrypted=True),
     )
-    assert place.read_bytes() == DATA
-    server = serve(Fault(cut=CUT))
+    assert location.read_bytes() == DATA
+    server = new_server(Fault(cut=CUT))
     with pytest.raises(DownloadError, match="closed"):
         fetch(
-            Downloads(place, http),
+            Downloads(location, http),
             artifact(server.url, size=wanted.size, hashes=wanted.hashes, encrypted=True),
         )
 
 
-def test_a_bundle_without_hash_is_taken_with_a_warning(serve, http, place, caplog):
+def test_a_bundle_without_hash_is_taken_with_a_warning(new_server, http, location, caplog):
     """Without a hash the size is checked, and the log says who decides."""
-    fetch(Downloads(place, http), artifact(serve().url, hashes={}))
+    fetch(Downloads(location, http), artifact(new_server().url, hashes={}))
     assert "RAUC's signature" in caplog.text
     with pytest.raises(MismatchError, match="announced 3158074 bytes, server sends 3158073"):
-        fetch(Downloads(place, http), artifact(serve().url, hashes={}, size=len(DATA) + 1))
+        fetch(Downloads(location, http), artifact(new_server().url, hashes={}, size=len(DATA) + 1))
 
 
-def test_a_bundle_of_unknown_size_arrives(serve, http, place):
+def test_a_bundle_of_unknown_size_arrives(new_server, http, location):
     """Where hawkBit does not say the size, the server's length and the hash decide."""
-    fetch(Downloads(place, http), artifact(serve(Fault(chunked=True, ignore_range=True)).url, size=None))
-    assert place.read_bytes() == DATA
+    fetch(
+        Downloads(location, http), artifact(new_server(Fault(chunked=True, ignore_range=True)).url, size=None)
+    )
+    assert location.read_bytes() == DATA
 
 
 # ---------------------------------------------------------------- resume
 
 
-def test_a_cut_is_resumed_within_the_fetch(serve, http, place):
+def test_a_cut_is_resumed_within_the_fetch(new_server, http, location):
     """After a cut only what is missing is asked for, on condition of the same ETag."""
-    server = serve(Fault(cut=CUT), Fault(cut=CUT))
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+    server = new_server(Fault(cut=CUT), Fault(cut=CUT))
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
     assert server.ranges == ["bytes=0-", f"bytes={CUT}-", f"bytes={2 * CUT}-"]
     assert server.requests[1].headers["if-range"] == '"v1"'
     assert server.sent == len(DATA)
 
 
-def test_a_part_is_resumed_by_the_next_process(serve, http, place):
+def test_a_part_is_resumed_by_the_next_process(new_server, http, location):
     """A part of an earlier process is resumed, with the ETag as received, also without quotes."""
-    server = serve(etag="abc")
-    leave(place, DATA[:CUT], artifact(server.url), etag="abc")
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+    server = new_server(etag="abc")
+    leave(location, DATA[:CUT], artifact(server.url), etag="abc")
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
     assert server.ranges == [f"bytes={CUT}-"]
     assert server.requests[0].headers["if-range"] == "abc"
 
 
-def test_a_cut_part_and_its_note_resume(serve, http, place):
+def test_a_cut_part_and_its_note_resume(new_server, http, location):
     """What one fetch leaves behind, the next one resumes."""
-    server = serve(*[Fault(cut=CUT // 4)] * 4)
+    server = new_server(*[Fault(cut=CUT // 4)] * 4)
     with pytest.raises(DownloadError, match="closed"):
-        fetch(Downloads(place, http), artifact(server.url))
-    assert place.with_name("bundle.raucb.part").stat().st_size == CUT
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+        fetch(Downloads(location, http), artifact(server.url))
+    assert location.with_name("bundle.raucb.part").stat().st_size == CUT
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
     assert server.sent == len(DATA)
 
 
-def test_a_try_without_progress_ends_the_fetch(serve, http, place):
+def test_a_try_without_progress_ends_the_fetch(new_server, http, location):
     """A server that gives nothing is not asked again before the next poll."""
-    server = serve(Fault(cut=-1))
+    server = new_server(Fault(cut=-1))
     with pytest.raises(DownloadError):
-        fetch(Downloads(place, http), artifact(server.url))
+        fetch(Downloads(location, http), artifact(server.url))
     assert len(server.requests) == 1
 
 
-def test_a_complete_part_needs_no_request(serve, http, place):
+def test_a_complete_part_needs_no_request(new_server, http, location):
     """A part that was complete when the power went needs no bytes."""
-    server = serve()
-    leave(place, DATA, artifact(server.url))
-    fetch(Downloads(place, http), artifact(server.url))
+    server = new_server()
+    leave(location, DATA, artifact(server.url))
+    fetch(Downloads(location, http), artifact(server.url))
     assert server.requests == []
-    assert files(place) == {"bundle.raucb"}
+    assert files(location) == {"bundle.raucb"}
 
 
-def test_416_at_the_end_is_complete(serve, http, place):
+def test_416_at_the_end_is_complete(new_server, http, location):
     """With an unknown size, 416 with the length of the part says that it is complete."""
-    server = serve()
+    server = new_server()
     wanted = artifact(server.url, size=None)
-    leave(place, DATA, wanted)
-    fetch(Downloads(place, http), wanted)
+    leave(location, DATA, wanted)
+    fetch(Downloads(location, http), wanted)
     assert server.ranges == [f"bytes={len(DATA)}-"]
-    assert place.read_bytes() == DATA
+    assert location.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("torn", [CUT, len(DATA)])
-def test_a_torn_tail_starts_over(serve, http, place, torn):
+def test_a_torn_tail_starts_over(new_server, http, location, torn):
     """Zeros at the end of a part, as a power cut leaves them, cost a second download and no failure."""
-    server = serve()
+    server = new_server()
     wanted = artifact(server.url)
-    leave(place, DATA[: torn - 9000] + bytes(9000), wanted)
-    fetch(Downloads(place, http), wanted)
-    assert place.read_bytes() == DATA
+    leave(location, DATA[: torn - 9000] + bytes(9000), wanted)
+    fetch(Downloads(location, http), wanted)
+    assert location.read_bytes() == DATA
     assert server.ranges[-1] == "bytes=0-"
 
 
-def test_after_a_power_cut_only_what_was_on_the_disk_counts(serve, http, place, monkeypatch):
+def test_after_a_power_cut_only_what_was_on_the_disk_counts(new_server, http, location, monkeypatch):
     """The last blocks of another boot's part may be zeros: what the note vouches for is gone on from."""
     monkeypatch.setattr(part, "SAFE_STEP", 2**20)
-    server = serve(Fault(cut=2_500_000), Fault(cut=0))
+    server = new_server(Fault(cut=2_500_000), Fault(cut=0))
     with pytest.raises(DownloadError):
-        fetch(Downloads(place, http, boot_id="one"), artifact(server.url))
-    file, note = place.with_name("bundle.raucb.part"), place.with_name("bundle.raucb.part.json")
+        fetch(Downloads(location, http, boot_id="one"), artifact(server.url))
+    file, note = location.with_name("bundle.raucb.part"), location.with_name("bundle.raucb.part.json")
     size, safe = file.stat().st_size, json.loads(note.read_text())["safe"][0]
     assert size - 2**20 < safe < size
     os.truncate(file, safe)
     os.truncate(file, size)
     server.requests.clear()
-    fetch(Downloads(place, http, boot_id="two"), artifact(server.url))
+    fetch(Downloads(location, http, boot_id="two"), artifact(server.url))
     assert server.ranges == [f"bytes={safe}-"]
-    assert place.read_bytes() == DATA
+    assert location.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("safe", [[CUT, "00"], [CUT + 1, "00"], [0, ""], [-1, ""], ["x", 1], 3, [1], None])
-def test_a_part_of_another_boot_that_is_not_vouched_for_starts_over(serve, http, place, safe):
+def test_a_part_of_another_boot_that_is_not_vouched_for_starts_over(new_server, http, location, safe):
     """A note that does not fit what is on the disk, or can't be right, vouches for nothing."""
-    server = serve()
-    leave(place, DATA[:CUT], artifact(server.url), boot="one", safe=safe)
-    fetch(Downloads(place, http, boot_id="two"), artifact(server.url))
+    server = new_server()
+    leave(location, DATA[:CUT], artifact(server.url), boot="one", safe=safe)
+    fetch(Downloads(location, http, boot_id="two"), artifact(server.url))
     assert server.ranges == ["bytes=0-"]
-    assert place.read_bytes() == DATA
+    assert location.read_bytes() == DATA
 
 
 @pytest.mark.parametrize(
@@ -305,41 +311,41 @@ def test_a_part_of_another_boot_that_is_not_vouched_for_starts_over(serve, http,
         "[" * 9000,
     ],
 )
-def test_a_part_with_a_bad_note_is_not_resumed(serve, http, place, note):
+def test_a_part_with_a_bad_note_is_not_resumed(new_server, http, location, note):
     """A part of which nobody knows what it is is thrown away."""
-    server = serve()
-    leave(place, b"x" * CUT, artifact(server.url))
-    place.with_name("bundle.raucb.part.json").write_bytes(note.encode("latin-1"))
-    fetch(Downloads(place, http), artifact(server.url))
+    server = new_server()
+    leave(location, b"x" * CUT, artifact(server.url))
+    location.with_name("bundle.raucb.part.json").write_bytes(note.encode("latin-1"))
+    fetch(Downloads(location, http), artifact(server.url))
     assert server.ranges == ["bytes=0-"]
-    assert place.read_bytes() == DATA
+    assert location.read_bytes() == DATA
 
 
-def test_a_changed_artifact_starts_over(serve, http, place):
+def test_a_changed_artifact_starts_over(new_server, http, location):
     """The part of another artifact is not resumed."""
-    server = serve()
-    leave(place, b"x" * CUT, artifact(server.url, b"x" * len(DATA)))
-    fetch(Downloads(place, http), artifact(server.url))
+    server = new_server()
+    leave(location, b"x" * CUT, artifact(server.url, b"x" * len(DATA)))
+    fetch(Downloads(location, http), artifact(server.url))
     assert server.ranges == ["bytes=0-"]
 
 
-def test_a_changed_etag_starts_over_with_a_200(serve, http, place):
+def test_a_changed_etag_starts_over_with_a_200(new_server, http, location):
     """A server whose file changed answers 200; its bytes go to the beginning of the file."""
-    server = serve()
-    leave(place, b"x" * CUT, artifact(server.url), etag='"old"')
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+    server = new_server()
+    leave(location, b"x" * CUT, artifact(server.url), etag='"old"')
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
     assert len(server.requests) == 1
 
 
-def test_without_resume_each_fetch_starts_over(serve, http, place):
+def test_without_resume_each_fetch_starts_over(new_server, http, location):
     """`resume_downloads = false` is obeyed within a fetch and between two."""
-    server = serve(Fault(cut=CUT))
+    server = new_server(Fault(cut=CUT))
     with pytest.raises(DownloadError):
-        fetch(Downloads(place, http, resume=False), artifact(server.url))
-    fetch(Downloads(place, http, resume=False), artifact(server.url))
+        fetch(Downloads(location, http, resume=False), artifact(server.url))
+    fetch(Downloads(location, http, resume=False), artifact(server.url))
     assert server.ranges == ["bytes=0-", "bytes=0-"]
-    assert place.read_bytes() == DATA
+    assert location.read_bytes() == DATA
 
 
 # ---------------------------------------------------------------- lies
@@ -384,7 +390,7 @@ LIES = {
     "no HTTP": (Fault(headers={"content-length": "x"}), DownloadError, None),
     "redirect loop": (Fault(status=302, headers={"location": "/a"}), DownloadError, "redirected more than"),
     "redirect to nowhere": (Fault(status=302, headers={"location": "ftp://x/y?secret"}), DownloadError, None),
-    "redirect without place": (Fault(status=302), DownloadError, "302"),
+    "redirect without location": (Fault(status=302), DownloadError, "302"),
     "redirect to nonsense": (Fault(status=302, headers={"location": "http://[::1/x"}), DownloadError, None),
     "no answer": (Fault(stall=-1), DownloadError, "nothing"),
     "headers that drip": (Fault(drip=True, pause=0.1), DownloadError, "nothing"),
@@ -393,38 +399,41 @@ LIES = {
 
 @pytest.mark.case(21)
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_told_in_a_sentence_and_leaves_no_bundle(serve, http, place, lie):
+def test_a_lie_is_told_in_a_sentence_and_leaves_no_bundle(new_server, http, location, lie):
     """Whatever a server does wrong becomes one sentence without secrets, and never a bundle."""
     fault, kind, words = LIES[lie]
-    server = serve(*[fault] * 8)
+    server = new_server(*[fault] * 8)
     with pytest.raises(kind, match=words) as caught:
-        fetch(Downloads(place, http, low_speed_time=1), artifact(server.url + "?secret"))
+        fetch(Downloads(location, http, low_speed_time=1), artifact(server.url + "?secret"))
     assert type(caught.value) is kind
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not place.exists()
+    assert not location.exists()
 
 
-def test_retry_after_is_handed_on(serve, http, place):
+def test_retry_after_is_handed_on(new_server, http, location):
     """429 and 503 carry the server's wish to the story."""
     with pytest.raises(DownloadError, match="429") as caught:
-        fetch(Downloads(place, http), artifact(serve(Fault(status=429, headers={"retry-after": "17"})).url))
+        fetch(
+            Downloads(location, http),
+            artifact(new_server(Fault(status=429, headers={"retry-after": "17"})).url),
+        )
     assert caught.value.retry_after == 17
 
 
-def test_redirects_are_followed_with_the_range(serve, http, place):
+def test_redirects_are_followed_with_the_range(new_server, http, location):
     """A CDN's redirect is followed; the range goes along."""
-    cdn = serve()
-    server = serve(Fault(status=302, headers={"location": cdn.url + "?signature=x"}))
-    fetch(Downloads(place, http), artifact(server.url))
-    assert place.read_bytes() == DATA
+    cdn = new_server()
+    server = new_server(Fault(status=302, headers={"location": cdn.url + "?signature=x"}))
+    fetch(Downloads(location, http), artifact(server.url))
+    assert location.read_bytes() == DATA
     assert cdn.ranges == ["bytes=0-"]
 
 
-def test_a_plus_in_the_name_is_tried_as_a_space(serve, http, place):
+def test_a_plus_in_the_name_is_tried_as_a_space(new_server, http, location):
     """HawkBit's own link to a name with a space answers 404; the right one is asked for once."""
-    server = serve(Fault(status=404))
-    fetch(Downloads(place, http), artifact(server.url.replace("bundle.", "my+bundle.")))
+    server = new_server(Fault(status=404))
+    fetch(Downloads(location, http), artifact(server.url.replace("bundle.", "my+bundle.")))
     assert [request.target for request in server.requests] == ["/my+bundle.raucb", "/my%20bundle.raucb"]
 
 
@@ -440,57 +449,57 @@ def test_a_plus_in_the_name_is_tried_as_a_space(serve, http, place):
         ("http://user:secret@127.0.0.1:1/x?secret", "x: Connection refused"),
     ],
 )
-def test_a_link_that_cannot_be_used_is_told(http, place, url, words):
+def test_a_link_that_cannot_be_used_is_told(http, location, url, words):
     """A bad link is a sentence without its secrets."""
     with pytest.raises(DownloadError, match=words) as caught:
-        fetch(Downloads(place, http), artifact(url))
+        fetch(Downloads(location, http), artifact(url))
     assert "secret" not in str(caught.value)
 
 
 # ---------------------------------------------------------------- limits and stops
 
 
-def test_a_server_that_stands_still_is_given_up(serve, http, place):
+def test_a_server_that_stands_still_is_given_up(new_server, http, location):
     """A body that stops is given up after `low_speed_time`, and what is here is kept."""
-    server = serve(Fault(stall=CUT), Fault(stall=0))
+    server = new_server(Fault(stall=CUT), Fault(stall=0))
     with pytest.raises(DownloadError, match="nothing"):
-        fetch(Downloads(place, http, low_speed_time=0.3), artifact(server.url))
-    assert place.with_name("bundle.raucb.part").stat().st_size == CUT
+        fetch(Downloads(location, http, low_speed_time=0.3), artifact(server.url))
+    assert location.with_name("bundle.raucb.part").stat().st_size == CUT
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_trickle_is_given_up(serve, http, place, chunked):
+def test_a_trickle_is_given_up(new_server, http, location, chunked):
     """Bytes that come too slowly are given up, on both paths."""
-    server = serve(Fault(piece=1, pause=0.05, chunked=chunked, ignore_range=True))
+    server = new_server(Fault(piece=1, pause=0.05, chunked=chunked, ignore_range=True))
     with pytest.raises(DownloadError, match="bytes per second"):
-        fetch(Downloads(place, http, low_speed_time=0.5, low_speed_rate=100), artifact(server.url))
+        fetch(Downloads(location, http, low_speed_time=0.5, low_speed_rate=100), artifact(server.url))
 
 
-def test_a_slow_but_steady_body_is_taken(serve, http, place):
+def test_a_slow_but_steady_body_is_taken(new_server, http, location):
     """The patience with headers is not that with the body."""
     data = DATA[:600_000]
-    server = serve(Fault(chunked=True, piece=50_000, pause=0.1), data=data)
-    fetch(Downloads(place, http, low_speed_time=1), artifact(server.url, data))
-    assert place.read_bytes() == data
+    server = new_server(Fault(chunked=True, piece=50_000, pause=0.1), data=data)
+    fetch(Downloads(location, http, low_speed_time=1), artifact(server.url, data))
+    assert location.read_bytes() == data
     assert len(server.requests) == 1
 
 
-def test_the_speed_limit_holds(serve, http, place):
+def test_the_speed_limit_holds(new_server, http, location):
     """Half a second's worth of bytes takes half a second."""
     data = DATA[:500_000]
     started = time.monotonic()
-    fetch(Downloads(place, http, speed_limit=1_000_000), artifact(serve(data=data).url, data))
+    fetch(Downloads(location, http, speed_limit=1_000_000), artifact(new_server(data=data).url, data))
     assert 0.4 <= time.monotonic() - started < 1.5
 
 
 @pytest.mark.parametrize("stall", [-1, 0, CUT])
-def test_cancelling_ends_the_thread_within_a_second(serve, http, place, stall):
+def test_cancelling_ends_the_thread_within_a_second(new_server, http, location, stall):
     """A cancelled fetch returns soon, hangs up, keeps the part, and writes nothing any more."""
-    server = serve(Fault(stall=stall))
+    server = new_server(Fault(stall=stall))
 
     async def story() -> float:
         fetching = asyncio.ensure_future(
-            Downloads(place, http).fetch(artifact(server.url), lambda d, t: None)
+            Downloads(location, http).fetch(artifact(server.url), lambda d, t: None)
         )
         assert await asyncio.to_thread(server.stalled.wait, 5)
         started = time.monotonic()
@@ -501,17 +510,17 @@ def test_cancelling_ends_the_thread_within_a_second(serve, http, place, stall):
 
     assert asyncio.run(story()) < 0.5
     assert server.hung_up.wait(2)
-    assert not place.exists()
+    assert not location.exists()
 
 
-def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(serve, http, place):
+def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(new_server, http, location):
     """Where the thread can't be woken it is abandoned, and does nothing to the disk any more."""
-    server = serve(None, Fault(stall=-1))
+    server = new_server(None, Fault(stall=-1))
     http.get(server.url)
 
     async def story() -> float:
         fetching = asyncio.ensure_future(
-            Downloads(place, http).fetch(artifact(server.url), lambda d, t: None)
+            Downloads(location, http).fetch(artifact(server.url), lambda d, t: None)
         )
         assert await asyncio.to_thread(server.stalled.wait, 5)
         started = time.monotonic()
@@ -521,17 +530,17 @@ def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(serve, ht
         return time.monotonic() - started
 
     assert asyncio.run(story()) < 1.5
-    assert not place.exists()
+    assert not location.exists()
 
 
 # ---------------------------------------------------------------- the disk
 
 
-def test_too_little_room_is_told_before_anything_is_asked(serve, http, place):
+def test_too_little_room_is_told_before_anything_is_asked(new_server, http, location):
     """What does not fit is not begun; the sentence has both figures and the mount point."""
-    server = serve()
+    server = new_server()
     with pytest.raises(SpaceError, match=r"needs \d+\.\d MiB, \d+\.\d MiB free on /"):
-        fetch(Downloads(place, http), artifact(server.url, size=2**60))
+        fetch(Downloads(location, http), artifact(server.url, size=2**60))
     assert server.requests == []
 
 
@@ -545,73 +554,73 @@ def full(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("fault", [None, Fault(chunked=True, ignore_range=True)])
-def test_a_disk_that_fills_up_keeps_the_part(serve, http, full, monkeypatch, fault):
+def test_a_disk_that_fills_up_keeps_the_part(new_server, http, full, monkeypatch, fault):
     """A full disk is a SpaceError, seen before or while writing; with room again the rest is fetched."""
-    place = full / "bundle.raucb"
-    server = serve(fault)
+    location = full / "bundle.raucb"
+    server = new_server(fault)
     monkeypatch.setattr(part, "MARGIN", 0)
     (full / "other").write_bytes(bytes(4 * 2**20))
     with pytest.raises(SpaceError, match=f"free on {full}"):
-        fetch(Downloads(place, http), artifact(server.url, size=None))
-    have = place.with_name("bundle.raucb.part").stat().st_size
+        fetch(Downloads(location, http), artifact(server.url, size=None))
+    have = location.with_name("bundle.raucb.part").stat().st_size
     assert bool(have) == bool(fault)
     assert len(server.requests) == 1
     (full / "other").unlink()
-    fetch(Downloads(place, http), artifact(server.url, size=None))
-    assert place.read_bytes() == DATA
+    fetch(Downloads(location, http), artifact(server.url, size=None))
+    assert location.read_bytes() == DATA
     assert server.ranges[-1] == f"bytes={have}-"
 
 
-def test_a_missing_folder_is_told(serve, http, tmp_path):
+def test_a_missing_folder_is_told(new_server, http, tmp_path):
     """The sentence names the folder and the key."""
     with pytest.raises(DownloadError, match="gone is not there; create it"):
-        fetch(Downloads(tmp_path / "gone" / "b", http), artifact(serve().url))
+        fetch(Downloads(tmp_path / "gone" / "b", http), artifact(new_server().url))
 
 
-def test_a_folder_or_link_in_the_place_is_told(serve, http, tmp_path):
+def test_a_folder_or_link_in_the_place_is_told(new_server, http, tmp_path):
     """Neither is replaced: somebody put it there."""
     (tmp_path / "folder").mkdir()
     with pytest.raises(DownloadError, match="is a folder"):
-        fetch(Downloads(tmp_path / "folder", http), artifact(serve().url))
+        fetch(Downloads(tmp_path / "folder", http), artifact(new_server().url))
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(DownloadError, match="symbolic link"):
-        fetch(Downloads(tmp_path / "link", http), artifact(serve().url))
+        fetch(Downloads(tmp_path / "link", http), artifact(new_server().url))
 
 
-def test_planted_parts_are_not_followed(serve, http, place, tmp_path):
+def test_planted_parts_are_not_followed(new_server, http, location, tmp_path):
     """A link, a doubled link or a pipe in the part's place is replaced, and what it led to stays as it was."""
     victim = tmp_path / "victim"
-    file, note = place.with_name("bundle.raucb.part"), place.with_name("bundle.raucb.part.json")
+    file, note = location.with_name("bundle.raucb.part"), location.with_name("bundle.raucb.part.json")
     for plant in (lambda: file.symlink_to(victim), lambda: file.hardlink_to(victim), lambda: os.mkfifo(file)):
         victim.write_bytes(DATA[:CUT])
-        server = serve()
-        leave(place, b"", artifact(server.url))
+        server = new_server()
+        leave(location, b"", artifact(server.url))
         file.unlink()
         plant()
-        fetch(Downloads(place, http), artifact(server.url))
+        fetch(Downloads(location, http), artifact(server.url))
         assert victim.read_bytes() == DATA[:CUT]
-        assert place.read_bytes() == DATA
+        assert location.read_bytes() == DATA
         assert server.ranges == ["bytes=0-"]
-        place.unlink()
+        location.unlink()
     note.symlink_to(victim)
-    fetch(Downloads(place, http), artifact(serve().url))
+    fetch(Downloads(location, http), artifact(new_server().url))
     assert victim.read_bytes() == DATA[:CUT]
 
 
-def test_discard_removes_everything_twice(serve, http, place):
+def test_discard_removes_everything_twice(new_server, http, location):
     """Discarding is safe at any time."""
-    leave(place, b"x", artifact(""))
-    place.write_bytes(b"x")
-    Downloads(place, http).discard()
-    Downloads(place, http).discard()
-    assert files(place) == set()
+    leave(location, b"x", artifact(""))
+    location.write_bytes(b"x")
+    Downloads(location, http).discard()
+    Downloads(location, http).discard()
+    assert files(location) == set()
 
 
 # ---------------------------------------------------------------- TLS and chance
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
@@ -620,34 +629,36 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+def tls(self_signed: tuple[Path, Path]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    context.load_cert_chain(*self_signed)
     return context
 
 
-def test_the_same_over_tls(serve, place, tls, certificate):
+def test_the_same_over_tls(new_server, location, tls, self_signed):
     """Over TLS a cut is resumed, a stop is quick, and the bytes are right."""
-    with httpx.Client(trust_env=False, verify=ssl.create_default_context(cafile=str(certificate[0]))) as http:
-        server = serve(Fault(cut=CUT), tls=tls)
-        fetch(Downloads(place, http), artifact(server.url))
-        assert place.read_bytes() == DATA
-        plain = serve()
-        server = serve(Fault(status=302, headers={"location": plain.url}), tls=tls)
-        place.unlink()
+    with httpx.Client(trust_env=False, verify=ssl.create_default_context(cafile=str(self_signed[0]))) as http:
+        server = new_server(Fault(cut=CUT), tls=tls)
+        fetch(Downloads(location, http), artifact(server.url))
+        assert location.read_bytes() == DATA
+        plain = new_server()
+        server = new_server(Fault(status=302, headers={"location": plain.url}), tls=tls)
+        location.unlink()
         with pytest.raises(DownloadError, match="from https to http"):
-            fetch(Downloads(place, http), artifact(server.url))
-        test_cancelling_ends_the_thread_within_a_second(lambda fault: serve(fault, tls=tls), http, place, CUT)
+            fetch(Downloads(location, http), artifact(server.url))
+        test_cancelling_ends_the_thread_within_a_second(
+            lambda fault: new_server(fault, tls=tls), http, location, CUT
+        )
 
 
-def test_an_unknown_authority_is_told(serve, http, place, tls):
+def test_an_unknown_authority_is_told(new_server, http, location, tls):
     """A certificate that can't be checked is a sentence."""
     with pytest.raises(DownloadError, match="certificate"):
-        fetch(Downloads(place, http), artifact(serve(tls=tls).url))
+        fetch(Downloads(location, http), artifact(new_server(tls=tls).url))
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_right_bytes_or_an_error_whatever_happens(serve, http, place, seed):
+def test_right_bytes_or_an_error_whatever_happens(new_server, http, location, seed):
     """Through a server that cuts, lies and compresses, and parts that tear: the right bytes or an error."""
     chance = random.Random(seed)
     faults = [
@@ -655,7 +666,7 @@ def test_right_bytes_or_an_error_whatever_happens(serve, http, place, seed):
         for name, (fault, _, _) in LIES.items()
         if "headers that" not in name and "no answer" not in name
     ]
-    server = serve(data=DATA[: chance.randrange(1, len(DATA))])
+    server = new_server(data=DATA[: chance.randrange(1, len(DATA))])
     wanted = artifact(server.url, server.data)
     for _ in range(12):
         server.script[:] = [
@@ -664,17 +675,17 @@ def test_right_bytes_or_an_error_whatever_happens(serve, http, place, seed):
         ]
         server.etag = chance.choice(['"v1"', '"v2"', "v1", None, 'W/"v1"'])
         try:
-            fetch(Downloads(place, http, low_speed_time=1), wanted)
+            fetch(Downloads(location, http, low_speed_time=1), wanted)
         except HawkbitRaucError:
-            assert not place.exists()
-            file = place.with_name("bundle.raucb.part")
+            assert not location.exists()
+            file = location.with_name("bundle.raucb.part")
             if chance.random() < 0.3 and file.exists() and file.stat().st_size > 100:
                 size = file.stat().st_size
                 os.truncate(file, size - 50)
                 os.truncate(file, size)
         else:
-            assert place.read_bytes() == server.data
-            place.unlink()
+            assert location.read_bytes() == server.data
+            location.unlink()
     server.script.clear()
-    fetch(Downloads(place, http), wanted)
-    assert place.read_bytes() == server.data
+    fetch(Downloads(location, http), wanted)
+    assert location.read_bytes() == server.data

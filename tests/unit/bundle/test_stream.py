@@ -33,11 +33,11 @@ TOKEN = "cb115a721af28f781b493fa467819ef5"
 HEADER = f"Authorization: TargetToken {TOKEN}"
 CERTIFICATE = ("/etc/client.pem", "/etc/client.key.pem")
 
-Serve = Callable[..., FlakyServer]
+NewServer = Callable[..., FlakyServer]
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def new_server() -> Iterator[NewServer]:
     """Starts servers; the first answers follow a script."""
     with ExitStack() as stack:
         yield lambda *script, **options: stack.enter_context(FlakyServer(DATA, list(script), **options))
@@ -58,7 +58,7 @@ class Rauc:
 
 
 @define
-class Place:
+class Streaming:
     """The adapter between a server that is hawkBit's and a RAUC."""
 
     folder: Path
@@ -98,9 +98,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, serve: Serve) -> Place:
+def streaming(tmp_path: Path, new_server: NewServer) -> Streaming:
     """Streams of a board whose hawkBit is the one server."""
-    return Place(tmp_path, serve())
+    return Streaming(tmp_path, new_server())
 
 
 def origin(url: str) -> str:
@@ -114,51 +114,51 @@ def redirect(url: str) -> Fault:
 # ---------------------------------------------------------------- what RAUC gets
 
 
-def test_rauc_gets_the_link_and_the_token_and_nothing_is_on_the_disk(place):
+def test_rauc_gets_the_link_and_the_token_and_nothing_is_on_the_disk(streaming):
     """From hawkBit itself, RAUC gets what our own download would have sent; four bytes were asked for."""
-    bundle = place.fetch(place.own.url)
-    assert bundle == RemoteBundle(place.own.url, headers=(HEADER,))
-    assert place.rauc.asked == [bundle]
-    assert place.own.ranges == ["bytes=0-3"]
-    assert list(place.folder.iterdir()) == []
+    bundle = streaming.fetch(streaming.own.url)
+    assert bundle == RemoteBundle(streaming.own.url, headers=(HEADER,))
+    assert streaming.rauc.asked == [bundle]
+    assert streaming.own.ranges == ["bytes=0-3"]
+    assert list(streaming.folder.iterdir()) == []
 
 
-def test_rauc_gets_the_end_of_redirects_without_the_token(place, serve):
-    """RAUC would hand its headers on, so it gets the last place, and the token only where that may have it."""
-    storage = serve()
-    place.own.script.append(redirect(f"{storage.url}?signature=s3cret"))
-    bundle = place.fetch(place.own.url)
+def test_rauc_gets_the_end_of_redirects_without_the_token(streaming, new_server):
+    """RAUC would hand its headers on, so it gets the last streaming, and the token only where that may have it."""
+    storage = new_server()
+    streaming.own.script.append(redirect(f"{storage.url}?signature=s3cret"))
+    bundle = streaming.fetch(streaming.own.url)
     assert bundle == RemoteBundle(f"{storage.url}?signature=s3cret")
     assert "authorization" not in storage.requests[0].headers
     assert "s3cret" not in repr(bundle)
 
 
-def test_a_named_origin_gets_the_token(place, serve):
+def test_a_named_origin_gets_the_token(streaming, new_server):
     """`download_origins` counts for RAUC's requests as for our own."""
-    storage = serve()
-    place.origins = (origin(storage.url),)
-    place.own.script.append(redirect(storage.url))
-    assert place.fetch(place.own.url) == RemoteBundle(storage.url, headers=(HEADER,))
+    storage = new_server()
+    streaming.origins = (origin(storage.url),)
+    streaming.own.script.append(redirect(storage.url))
+    assert streaming.fetch(streaming.own.url) == RemoteBundle(storage.url, headers=(HEADER,))
 
 
-def test_no_token_where_downloads_carry_none(place):
+def test_no_token_where_downloads_carry_none(streaming):
     """`send_download_authentication = false` counts for RAUC's requests as for our own."""
-    place.sends = False
-    assert place.fetch(place.own.url) == RemoteBundle(place.own.url)
+    streaming.sends = False
+    assert streaming.fetch(streaming.own.url) == RemoteBundle(streaming.own.url)
 
 
 @pytest.mark.parametrize("sends", [True, False])
-def test_a_client_certificate_goes_where_a_token_would(place, serve, sends):
+def test_a_client_certificate_goes_where_a_token_would(streaming, new_server, sends):
     """Its files are named to RAUC for hawkBit's own origin, and for no other."""
-    place.certificate, place.sends, place.ca_file = True, sends, str(tls_keys() / "ca.pem")
+    streaming.certificate, streaming.sends, streaming.ca_file = True, sends, str(tls_keys() / "ca.pem")
     certificate, key = CERTIFICATE if sends else (None, None)
     own = RemoteBundle(
-        place.own.url, certificate=certificate, key=key, authorities=str(tls_keys() / "ca.pem")
+        streaming.own.url, certificate=certificate, key=key, authorities=str(tls_keys() / "ca.pem")
     )
-    assert place.fetch(place.own.url) == own
-    elsewhere = serve()
+    assert streaming.fetch(streaming.own.url) == own
+    elsewhere = new_server()
     other = RemoteBundle(elsewhere.url, authorities=str(tls_keys() / "ca.pem"))
-    assert place.fetch(elsewhere.url) == other
+    assert streaming.fetch(elsewhere.url) == other
 
 
 # ---------------------------------------------------------------- what can't be streamed
@@ -173,35 +173,37 @@ def unfit() -> list[tuple[str, dict, Fault | None, str]]:
 
 
 @pytest.mark.parametrize(("options", "fault", "why"), [case[1:] for case in unfit()])
-def test_a_server_that_is_unfit_ends_the_action_with_the_reason(place, serve, options, fault, why):
+def test_a_server_that_is_unfit_ends_the_action_with_the_reason(streaming, new_server, options, fault, why):
     """RAUC is not even asked; the sentence says what to configure."""
-    place.own = serve(fault, **options)
+    streaming.own = new_server(fault, **options)
     with pytest.raises(DeploymentError, match=why) as caught:
-        place.fetch(f"{place.own.url}?signature=s3cret")
+        streaming.fetch(f"{streaming.own.url}?signature=s3cret")
     assert "stream_fallback = true" in str(caught.value)
     assert "s3cret" not in str(caught.value)
-    assert place.rauc.asked == []
+    assert streaming.rauc.asked == []
 
 
 @pytest.mark.parametrize(("options", "fault", "why"), [case[1:] for case in unfit()])
-def test_a_server_that_is_unfit_is_downloaded_from_where_that_is_wanted(place, serve, options, fault, why):
+def test_a_server_that_is_unfit_is_downloaded_from_where_that_is_wanted(
+    streaming, new_server, options, fault, why
+):
     """With `stream_fallback` the bundle comes to the disk as without streaming."""
-    place.own, place.fallback = serve(fault, **options), True
-    assert place.fetch(place.own.url) == place.folder / "bundle.raucb"
-    assert (place.folder / "bundle.raucb").read_bytes() == DATA
+    streaming.own, streaming.fallback = new_server(fault, **options), True
+    assert streaming.fetch(streaming.own.url) == streaming.folder / "bundle.raucb"
+    assert (streaming.folder / "bundle.raucb").read_bytes() == DATA
 
 
-def test_a_rauc_that_cannot_stream_ends_the_action_with_its_reason(place):
+def test_a_rauc_that_cannot_stream_ends_the_action_with_its_reason(streaming):
     """What RAUC says about the bundle is the reason, and nothing is installed."""
-    place.rauc.why = "RAUC can't stream this bundle: format plain"
+    streaming.rauc.why = "RAUC can't stream this bundle: format plain"
     with pytest.raises(DeploymentError, match="format plain; set stream_bundle = false"):
-        place.fetch(place.own.url)
+        streaming.fetch(streaming.own.url)
 
 
-def test_a_rauc_that_cannot_stream_gets_a_file_where_that_is_wanted(place):
+def test_a_rauc_that_cannot_stream_gets_a_file_where_that_is_wanted(streaming):
     """With `stream_fallback` RAUC's refusal leads to a download."""
-    place.rauc.why, place.fallback = "RAUC can't stream this bundle: format plain", True
-    assert place.fetch(place.own.url) == place.folder / "bundle.raucb"
+    streaming.rauc.why, streaming.fallback = "RAUC can't stream this bundle: format plain", True
+    assert streaming.fetch(streaming.own.url) == streaming.folder / "bundle.raucb"
 
 
 @pytest.mark.parametrize(
@@ -215,50 +217,53 @@ def test_a_rauc_that_cannot_stream_gets_a_file_where_that_is_wanted(place):
         (Fault(cut=-1), DownloadError, "connection"),
     ],
 )
-def test_what_may_be_better_later_does_not_fall_back(place, fault, error, words):
+def test_what_may_be_better_later_does_not_fall_back(streaming, fault, error, words):
     """A server that is away or refuses is as it is for a download: the same errors, and no download."""
-    place.fallback = True
-    place.own.script.append(fault)
+    streaming.fallback = True
+    streaming.own.script.append(fault)
     with pytest.raises(error, match=words) as caught:
-        place.fetch(place.own.url)
+        streaming.fetch(streaming.own.url)
     assert type(caught.value) is error
     if fault.status == 503:
         assert caught.value.retry_after == 7
-    assert place.rauc.asked == []
+    assert streaming.rauc.asked == []
 
 
-def test_a_busy_rauc_is_asked_again_later(place):
+def test_a_busy_rauc_is_asked_again_later(streaming):
     """Nothing falls back because RAUC has no time just now."""
-    place.rauc.why, place.fallback = InstallerBusyError("RAUC is busy"), True
+    streaming.rauc.why, streaming.fallback = InstallerBusyError("RAUC is busy"), True
     with pytest.raises(InstallerBusyError):
-        place.fetch(place.own.url)
+        streaming.fetch(streaming.own.url)
 
 
-def test_the_size_of_an_encrypted_artifact_is_not_compared(place):
+def test_the_size_of_an_encrypted_artifact_is_not_compared(streaming):
     """hawkBit decrypts while it serves, so what it announces describes other bytes."""
-    assert place.fetch(place.own.url, size=17, encrypted=True) == RemoteBundle(
-        place.own.url, headers=(HEADER,)
+    assert streaming.fetch(streaming.own.url, size=17, encrypted=True) == RemoteBundle(
+        streaming.own.url, headers=(HEADER,)
     )
 
 
-def test_a_server_that_is_not_there_is_named(place):
+def test_a_server_that_is_not_there_is_named(streaming):
     """The sentence says whom to look at."""
     port = free_port()
     with pytest.raises(DownloadError, match=f"127.0.0.1:{port} refused the connection"):
-        place.fetch(f"http://127.0.0.1:{port}/bundle.raucb")
+        streaming.fetch(f"http://127.0.0.1:{port}/bundle.raucb")
 
 
-def test_tls_is_not_given_up_on_the_way(place, serve):
+def test_tls_is_not_given_up_on_the_way(streaming, new_server):
     """A redirect from https to http is not followed, as for a download."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
-    place.own, place.ca_file = serve(redirect(place.own.url), tls=context), str(tls_keys() / "ca.pem")
+    streaming.own, streaming.ca_file = (
+        new_server(redirect(streaming.own.url), tls=context),
+        str(tls_keys() / "ca.pem"),
+    )
     with pytest.raises(DownloadError, match="redirected from https"):
-        place.fetch(place.own.url)
+        streaming.fetch(streaming.own.url)
 
 
-def test_a_space_in_the_name_is_found(place):
+def test_a_space_in_the_name_is_found(streaming):
     """hawkBit writes it as `+`, and finds the file under `%20` only."""
-    place.own.script.append(Fault(status=404))
-    bundle = place.fetch(origin(place.own.url) + "/a+b.raucb")
-    assert bundle.url == origin(place.own.url) + "/a%20b.raucb"
+    streaming.own.script.append(Fault(status=404))
+    bundle = streaming.fetch(origin(streaming.own.url) + "/a+b.raucb")
+    assert bundle.url == origin(streaming.own.url) + "/a%20b.raucb"

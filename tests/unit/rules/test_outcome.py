@@ -44,7 +44,7 @@ DEPLOYMENT = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT,)),))
 
 
 @define
-class Board:
+class PaperBoard:
     """A board with two slot groups; A is booted. What happens to it is written as a chain of calls."""
 
     version: str = "1.13"
@@ -81,13 +81,13 @@ class Board:
     def group(self, name: str) -> list[str]:
         return [key for key in self.slots if key.endswith(name)]
 
-    def change(self, key: str, **what) -> "Board":
+    def change(self, key: str, **what) -> "PaperBoard":
         self.slots[key] = evolve(self.slots[key], **what)
         return self
 
     def write(
         self, record: Record, name: str = "B", *, image: str = "image-v2", skipped: tuple = ()
-    ) -> "Board":
+    ) -> "PaperBoard":
         """RAUC writes a slot group."""
         for key in self.group(name):
             old = self.slots[key]
@@ -98,17 +98,17 @@ class Board:
                 self.change(key, sha256=image, installed_count=old.installed_count + 1)
         return self.change(name, boot_status=None if self.loader == "noop" else "bad")
 
-    def activate(self, name: str = "B") -> "Board":
+    def activate(self, name: str = "B") -> "PaperBoard":
         self.primary = name
         self.change(name, boot_status=None if self.loader == "noop" else "good")
         return self.change(
             name, activated_count=self.slots[name].activated_count + 1, activated_at="2026-01-02T00:00:01Z"
         )
 
-    def install(self, record: Record, name: str = "B", **how) -> "Board":
+    def install(self, record: Record, name: str = "B", **how) -> "PaperBoard":
         return self.write(record, name, **how).activate(name)
 
-    def boot(self, name: str, *, good: bool | None = None, bad: str = "") -> "Board":
+    def boot(self, name: str, *, good: bool | None = None, bad: str = "") -> "PaperBoard":
         self.booted = name
         for key in "AB":
             if self.loader != "noop" and (key == name and good is not None):
@@ -162,7 +162,7 @@ def known(kind: dict, left: str) -> bool:
     return left != "lost" or kind["version"] != "1.8"
 
 
-def judged(record: Record, board: Board, boot_id: str = NEW) -> Verdict:
+def judged(record: Record, board: PaperBoard, boot_id: str = NEW) -> Verdict:
     return judge(record, board.system, boot_id)
 
 
@@ -188,7 +188,7 @@ def succeeded(verdict: Verdict) -> str:
 
 @pytest.mark.parametrize("booted", ["", "C"])
 def test_row_1_an_unknown_booted_slot_decides_nothing(booted):
-    board = Board()
+    board = PaperBoard()
     record = evolve(board.begin(), completed=True)
     board.install(record).booted = booted or "nothing"
     assert judged(record, board) == Wait(
@@ -201,7 +201,7 @@ def test_row_1_an_unknown_booted_slot_decides_nothing(booted):
 @pytest.mark.parametrize("completed", [False, True])
 @pytest.mark.parametrize("boot_id", [OLD, NEW])
 def test_row_2_the_committed_new_system_is_a_success(kind, left, completed, boot_id):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record).boot("B", good=True)
     record = remembered(record, left, board.system)
@@ -213,21 +213,21 @@ def test_row_2_the_committed_new_system_is_a_success(kind, left, completed, boot
 
 @each_kind
 def test_row_2_slots_may_have_other_names_in_the_new_system(kind):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = board.begin()
     board.install(record).boot("B", good=True).renamed = True
     assert "slot system1.0" in succeeded(judged(record, board))
 
 
 def test_row_2_an_identical_image_that_was_skipped_is_ours():
-    board = Board("1.8")
+    board = PaperBoard("1.8")
     record = evolve(board.begin(), completed=True)
     board.install(record, image="image-v1", skipped=("B",)).boot("B", good=True)
     assert "by RAUC's slot counts" in succeeded(judged(record, board))
 
 
 def test_row_2_a_skipped_part_of_the_group_does_not_matter():
-    board = Board("1.8", parts=True)
+    board = PaperBoard("1.8", parts=True)
     record = board.begin()
     board.install(record, skipped=("app B",)).boot("B", good=True)
     succeeded(judged(record, board))
@@ -236,7 +236,7 @@ def test_row_2_a_skipped_part_of_the_group_does_not_matter():
 @each_memory
 @each_counting_kind
 def test_row_3_the_new_system_waits_for_its_commit(kind, left):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record).boot("B", good=False)
     record = remembered(record, left, board.system)
@@ -249,7 +249,7 @@ def test_row_3_the_new_system_waits_for_its_commit(kind, left):
 
 @pytest.mark.parametrize("loader", ["uboot", "barebox"])
 def test_row_3_where_good_is_not_enough_the_witness_decides(loader):
-    board = Board(loader=loader, witnessed=False)
+    board = PaperBoard(loader=loader, witnessed=False)
     record = board.begin()
     board.install(record).boot("B", good=True)
     assert isinstance(judged(record, board), Wait)
@@ -258,7 +258,7 @@ def test_row_3_where_good_is_not_enough_the_witness_decides(loader):
 
 
 def test_row_4_the_same_bundle_by_somebody_else_counts():
-    board = Board()
+    board = PaperBoard()
     record = evolve(board.begin(), bundle_hash="manifest-v2")
     board.install(evolve(record, transaction="somebody's")).boot("B", good=True)
     assert "the same bundle" in succeeded(judged(record, board))
@@ -267,7 +267,7 @@ def test_row_4_the_same_bundle_by_somebody_else_counts():
 
 
 def test_row_4_the_same_image_by_somebody_else_counts_on_an_old_rauc():
-    board = Board("1.8")
+    board = PaperBoard("1.8")
     record = board.begin()
     board.install(record)
     record = evolve(record, completed=True, image_sha256=installed_image(record, board.system))
@@ -278,7 +278,7 @@ def test_row_4_the_same_image_by_somebody_else_counts_on_an_old_rauc():
 @pytest.mark.parametrize("version", ["1.8", "1.13"])
 @pytest.mark.parametrize("named", [None, "2026.1"])
 def test_row_4_another_bundle_by_somebody_else_is_a_failure(version, named):
-    board = Board(version)
+    board = PaperBoard(version)
     record = evolve(board.begin(), bundle_hash="manifest-x", image_sha256="image-x", completed=True)
     other = evolve(record, transaction="somebody's")
     board.install(other).install(other).boot("B", good=True).change("B", bundle_version=named)
@@ -289,7 +289,7 @@ def test_row_4_another_bundle_by_somebody_else_is_a_failure(version, named):
 @pytest.mark.parametrize("version", ["1.8", "1.13"])
 def test_row_17_what_waited_for_its_boot_before_the_attempt_supersedes_nothing(version):
     """The power was cut after the attempt was noted, and RAUC never began: it is installed again, three times at most."""
-    board = Board(version)
+    board = PaperBoard(version)
     board.install(board.begin(), image="image-v1.5")
     record = evolve(board.begin(), transaction="never used")
     board.boot("B", good=True)
@@ -304,7 +304,7 @@ def test_row_17_what_waited_for_its_boot_before_the_attempt_supersedes_nothing(v
 @each_kind
 @pytest.mark.parametrize("completed", [False, True])
 def test_row_5_installed_in_this_boot_the_reboot_is_pending(kind, left, completed):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record)
     record = remembered(record, left, board.system)
@@ -317,7 +317,7 @@ def test_row_5_installed_in_this_boot_the_reboot_is_pending(kind, left, complete
 @pytest.mark.parametrize("boot_id", [OLD, NEW])
 def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, left, boot_id):
     for happened in ("nothing", "begun", "written"):
-        board = Board(**kind)
+        board = PaperBoard(**kind)
         record = board.begin()
         if happened == "begun":
             board.change("B", boot_status="bad", status="pending")
@@ -330,7 +330,7 @@ def test_row_6_an_attempt_that_did_not_end_is_made_again(kind, left, boot_id):
 @each_memory
 @each_kind
 def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, left):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.write(record)
     record = remembered(record, left, board.system)
@@ -346,7 +346,7 @@ def test_row_6_an_activation_that_is_left_to_somebody_is_waited_for(kind, left):
 @each_memory
 @each_kind
 def test_row_5_a_boot_loader_that_came_with_the_system_changes_nothing(kind, left):
-    board = Board(**kind, firmware=True)
+    board = PaperBoard(**kind, firmware=True)
     record = board.begin()
     board.write(record, "firmware").change("firmware", boot_status=None).install(record)
     record = remembered(record, left, board.system)
@@ -356,7 +356,7 @@ def test_row_5_a_boot_loader_that_came_with_the_system_changes_nothing(kind, lef
 
 @each_kind
 def test_row_16_what_no_boot_depends_on_is_a_success_once_it_is_installed(kind):
-    board = Board(**kind, firmware=True)
+    board = PaperBoard(**kind, firmware=True)
     record = board.begin()
     board.write(record, "firmware").change("firmware", boot_status=None)
     assert isinstance(judged(record, board, OLD), Install)
@@ -367,7 +367,7 @@ def test_row_16_what_no_boot_depends_on_is_a_success_once_it_is_installed(kind):
 
 @each_kind
 def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     for reboots in (0, 1):
@@ -376,7 +376,7 @@ def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
 
 
 def test_row_7_nothing_is_decided_while_the_old_system_is_not_committed():
-    board = Board()
+    board = PaperBoard()
     record = evolve(board.begin(), completed=True)
     board.install(record).boot("A", good=False)
     assert "old slot" in sentence(judged(record, board))
@@ -384,7 +384,7 @@ def test_row_7_nothing_is_decided_while_the_old_system_is_not_committed():
 
 @each_counting_kind
 def test_row_8_an_old_slot_that_was_activated_by_hand_is_a_failure(kind):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record).activate("A")
     assert "activated by hand" in failed(judged(record, board))
@@ -394,7 +394,7 @@ def test_row_8_an_old_slot_that_was_activated_by_hand_is_a_failure(kind):
 @each_counting_kind
 @pytest.mark.parametrize("completed", [False, True])
 def test_row_9_a_fallback_is_a_failure_with_the_states_of_both_slots(kind, left, completed):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=completed)
     board.install(record).boot("A", good=True, bad="B")
     record = remembered(record, left, board.system)
@@ -406,7 +406,7 @@ def test_row_9_a_fallback_is_a_failure_with_the_states_of_both_slots(kind, left,
 
 
 def test_row_9_without_a_boot_loader_that_counts_a_changed_primary_is_a_fallback():
-    board = Board(loader="noop")
+    board = PaperBoard(loader="noop")
     record = evolve(board.begin(), completed=True)
     board.install(record).primary = "A"
     assert "fell back" in failed(judged(record, board))
@@ -415,7 +415,7 @@ def test_row_9_without_a_boot_loader_that_counts_a_changed_primary_is_a_fallback
 @pytest.mark.parametrize("loader", ["grub", "uboot", "noop"])
 @pytest.mark.parametrize("left", ["journal", "note"])
 def test_row_10_without_stored_status_the_booted_slot_decides(loader, left):
-    board = Board(loader=loader, stores=False)
+    board = PaperBoard(loader=loader, stores=False)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     record = remembered(record, left, board.system)
@@ -433,7 +433,7 @@ def test_row_10_without_stored_status_the_booted_slot_decides(loader, left):
 @pytest.mark.parametrize("version", ["1.8", "1.13"])
 def test_row_10_other_slot_alone_is_no_success(version):
     """RAUC had not begun, and the power was cut until the boot loader took the other slot."""
-    board = Board(version=version, stores=False)
+    board = PaperBoard(version=version, stores=False)
     record = board.begin()
     board.booted = "B"
     assert judged(record, board) == Install()
@@ -441,7 +441,7 @@ def test_row_10_other_slot_alone_is_no_success(version):
 
 @pytest.mark.parametrize("attempt", [1, 2, 3])
 def test_row_11_the_transaction_is_computed_again(attempt):
-    board = Board()
+    board = PaperBoard()
     record = evolve(board.begin(Record("7", artifact="ab", attempt=attempt - 1)))
     board.install(record).boot("B", good=True)
     found = memory.recall(None, None, DEPLOYMENT, board.system, ME)
@@ -453,13 +453,13 @@ def test_row_11_the_transaction_is_computed_again(attempt):
     "other", [evolve(ME, controller="b"), evolve(ME, tenant="b"), evolve(ME, origin="b")]
 )
 def test_row_11_another_boards_transaction_is_not_ours(other):
-    board = Board()
+    board = PaperBoard()
     board.install(memory.begin(Record("7", artifact="ab"), board.system, OLD, other))
     assert memory.recall(None, None, DEPLOYMENT, board.system, ME).attempt == 0
 
 
 def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
-    board = Board("1.8", parts=True)
+    board = PaperBoard("1.8", parts=True)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     found = remembered(record, "note", board.system)
@@ -478,19 +478,19 @@ def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
     ],
 )
 def test_row_13_nothing_known_the_booted_bundle_may_be_this_one(bundle_hash, good, runs):
-    board = Board().boot("A", good=good)
+    board = PaperBoard().boot("A", good=good)
     assert memory.recall(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
     assert runs_bundle(board.system, bundle_hash) is runs
 
 
 def test_row_13_old_raucs_know_no_bundle():
-    assert not runs_bundle(Board("1.8").system, "manifest-v1")
+    assert not runs_bundle(PaperBoard("1.8").system, "manifest-v1")
 
 
 @each_kind
 @pytest.mark.parametrize("series", [0, 4])
 def test_row_14_there_is_no_fourth_attempt(kind, series):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = Record("7", artifact="ab", attempt=series, series=series)
     for _ in range(3):
         assert isinstance(judged(record, board), Install)
@@ -500,13 +500,13 @@ def test_row_14_there_is_no_fourth_attempt(kind, series):
 
 @pytest.mark.parametrize(("completed", "success"), [(True, True), (False, None)])
 def test_without_slots_the_installation_is_the_success(completed, success):
-    record = evolve(Board().begin(), completed=completed)
+    record = evolve(PaperBoard().begin(), completed=completed)
     verdict = judge(record, System(), NEW)
     assert isinstance(verdict, Decided if success else Install)
 
 
 def test_an_outcome_is_decided_once():
-    board = Board()
+    board = PaperBoard()
     outcome = Outcome(success=False, details=("x",))
     record = evolve(board.begin(), completed=True, outcome=outcome)
     board.install(record).boot("B", good=True)
@@ -633,7 +633,7 @@ def test_skipped_download_is_waited_with():
 
 
 def recall(journal: Record | None, noted: Record | None = None) -> Record:
-    return memory.recall(journal, noted, DEPLOYMENT, Board().system, ME)
+    return memory.recall(journal, noted, DEPLOYMENT, PaperBoard().system, ME)
 
 
 def test_an_open_journal_of_the_action_is_all_there_is_to_know():
@@ -684,19 +684,19 @@ def test_an_action_offered_again_with_another_bundle_is_a_new_wish():
     ],
 )
 def test_committed(loader, status, witnessed, expected):
-    board = Board(loader=loader, witnessed=witnessed).change("A", boot_status=status)
+    board = PaperBoard(loader=loader, witnessed=witnessed).change("A", boot_status=status)
     assert committed(board.system) is expected
 
 
 def test_nothing_booted_is_not_committed():
-    board = Board()
+    board = PaperBoard()
     board.booted = "nothing"
     assert not committed(board.system)
 
 
 @each_kind
 def test_an_installation_into_the_other_group_can_be_taken_back(kind):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = board.begin()
     board.install(record)
     assert reversible(record, board.system).name == "rootfs.1"
@@ -705,7 +705,7 @@ def test_an_installation_into_the_other_group_can_be_taken_back(kind):
 @each_kind
 def test_what_was_half_taken_back_can_be_taken_back_still(kind):
     """The booted slot was made primary again, and then the power was cut."""
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     board.change("A", activated_count=board.slots["A"].activated_count + 1)
@@ -714,14 +714,14 @@ def test_what_was_half_taken_back_can_be_taken_back_still(kind):
 
 @each_kind
 def test_an_installation_that_wrote_more_than_the_other_group_can_not(kind):
-    board = Board(**kind)
+    board = PaperBoard(**kind)
     record = board.begin()
     board.install(record).write(record, "A")
     assert reversible(record, board.system) is None
 
 
 def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
-    board = Board()
+    board = PaperBoard()
     record = board.begin()
     board.install(record)
     data = Slot("data.0", transaction=record.transaction, status="ok")
@@ -730,9 +730,9 @@ def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
 
 
 def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothing_is_stored():
-    board = Board()
+    board = PaperBoard()
     assert reversible(board.begin(), board.system) is None
-    board = Board(stores=False)
+    board = PaperBoard(stores=False)
     assert reversible(board.begin(), board.system).name == "rootfs.1"
     third = Slot("rootfs.2", bootname="C")
     assert reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))) is None
@@ -749,7 +749,7 @@ def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothin
     ],
 )
 def test_whether_anything_was_ever_installed(change, maybe):
-    assert ever_installed(Board(**{"stores": False, **change}).system) is maybe
+    assert ever_installed(PaperBoard(**{"stores": False, **change}).system) is maybe
 
 
 def test_parents_that_go_in_circles_end():
@@ -789,7 +789,7 @@ SEVERAL = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT, BOOT)),))
 
 def recall_several(journal: Record | None = None, noted: Record | None = None, **slot: object) -> Record:
     """Find out what is known of the action with two bundles."""
-    board = Board().change("B", **slot) if slot else Board()
+    board = PaperBoard().change("B", **slot) if slot else PaperBoard()
     return memory.recall(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
 
 

@@ -7,20 +7,20 @@ from contextlib import closing
 import pytest
 from rig.goosebit import Goosebit
 from rig.hawkbit import Hawkbit
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError
 from hawkbit_rauc.hawkbit.connection import connect
 from hawkbit_rauc.model import Execution, Feedback, Finished, Told
 
 
-def test_a_deployment_on_hawkbit_from_offer_to_end(hawkbit: Hawkbit) -> None:
+def test_a_deployment_on_hawkbit_from_offer_to_end(real_hawkbit: Hawkbit) -> None:
     """Poll, attributes, payload, file, progress, a cancelation not accepted, the end; then nothing is left."""
-    target = hawkbit.target()
+    target = real_hawkbit.target()
     action = target.assign({"my bundle.raucb": b"content"})
 
     async def story() -> None:
-        with closing(connect(hawkbit.url, target.id, target_token=target.token)) as server:
+        with closing(connect(real_hawkbit.url, target.id, target_token=target.token)) as server:
             await server.identify({"version": "1.0"})
             offer = (await server.poll()).deployment
             assert offer is not None
@@ -55,7 +55,7 @@ def test_a_deployment_on_hawkbit_from_offer_to_end(hawkbit: Hawkbit) -> None:
     assert not any(target.token in message or "<" in message for message in action.messages())
 
 
-def test_a_deployment_on_goosebit_from_offer_to_end(goosebit: Goosebit, board: Board) -> None:
+def test_a_deployment_on_goosebit_from_offer_to_end(goosebit: Goosebit, board: RaucBoard) -> None:
     """The same, with goosebit's null in place of a closed action."""
     target = goosebit.create_target()
     bundle = board.bundle("73.1.0")

@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-import logging
 import random
 import shutil
 import signal
@@ -34,24 +33,7 @@ from hawkbit_rauc.net import tls
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 DATA = random.Random(3).randbytes(1_000_000)
 
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A state folder of its own, no bus, no proxy; the test run's logging is left as it was."""
-    root, own = logging.getLogger(), logging.getLogger("hawkbit_rauc")
-    before = root.handlers[:], root.level, own.level, logging.raiseExceptions
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/no-bus")
-    for name in (*PROXIES, *map(str.upper, PROXIES)):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    root.handlers[:], root.level, own.level, logging.raiseExceptions = before
-
-
-@pytest.fixture
-def hawkbit() -> Iterator[hawkbit_testing.Hawkbit]:
-    with hawkbit_testing.Hawkbit() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 def written(tmp_path: Path, server: str, target: object, **keys: object) -> Path:
@@ -119,25 +101,25 @@ def tunnels() -> Iterator[Tunnels]:
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
-def test_http_goes_through_the_proxy(tmp_path, hawkbit, monkeypatch, how):
+def test_http_goes_through_the_proxy(tmp_path, served_double, monkeypatch, how):
     """The key `proxy` and the environment both lead all requests through nginx as a forward proxy."""
-    target = hawkbit.target()
+    target = served_double.target()
     with Nginx(tmp_path / "proxy", "location / { proxy_pass http://$http_host; }") as proxy:
         keys = {"proxy": proxy.url} if how == "option" else {}
         if how == "environment":
             monkeypatch.setenv("http_proxy", proxy.url)
-        file = written(tmp_path, hawkbit.host, target, **keys)
+        file = written(tmp_path, served_double.host, target, **keys)
         assert cli.main(["run", "--once", "-c", str(file)]) == 0
         assert f"/controller/v1/{target.id} " in proxy.wait_for_requests(1)[0]
 
 
-def test_the_option_wins_over_the_environment(tmp_path, hawkbit, monkeypatch):
+def test_the_option_wins_over_the_environment(tmp_path, served_double, monkeypatch):
     """A proxy in the configuration counts for all requests, whatever the environment says."""
-    target = hawkbit.target()
+    target = served_double.target()
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "*")
     with Nginx(tmp_path / "proxy", "location / { proxy_pass http://$http_host; }") as proxy:
-        file = written(tmp_path, hawkbit.host, target, proxy=proxy.url)
+        file = written(tmp_path, served_double.host, target, proxy=proxy.url)
         assert cli.main(["run", "--once", "-c", str(file)]) == 0
         assert proxy.wait_for_requests(1)
 
@@ -181,9 +163,9 @@ def certificate(folder: Path, serial: int) -> None:
     # fmt: on
 
 
-def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, hawkbit):
+def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, served_double):
     """After HUP the next poll shows the new one; half of a renewal leaves the old one in force."""
-    target = hawkbit.target()
+    target = served_double.target()
     folder = tmp_path / "certificate"
     folder.mkdir()
     certificate(folder, 0xA1)
@@ -191,7 +173,7 @@ def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, hawkbit):
     shutil.copyfile(folder / "new.pem", live["ssl_cert"])
     shutil.copyfile(folder / "new.key.pem", live["ssl_key"])
     seen = tmp_path / "seen.log"
-    lines = f"access_log {seen} serial; location / {{ proxy_pass {hawkbit.url};"
+    lines = f"access_log {seen} serial; location / {{ proxy_pass {served_double.url};"
     lines += f' proxy_set_header Authorization "TargetToken {target.token}"; }}'
     form = "log_format serial '$ssl_client_serial';"
     with Nginx(tmp_path / "front", lines, http=form, tls=True, client_certificate=True) as front:
@@ -201,13 +183,13 @@ def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, hawkbit):
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
             assert daemon.stderr is not None
             try:
-                hawkbit.wait_for_request(f"/{target.id}$", 1)
+                served_double.wait_for_request(f"/{target.id}$", 1)
                 certificate(folder, 0xB2)
                 shutil.copyfile(folder / "new.pem", live["ssl_cert"])
                 daemon.send_signal(signal.SIGHUP)
                 assert "is not the key of the certificate" in says(daemon, "was not reloaded")
                 daemon.send_signal(signal.SIGUSR1)
-                hawkbit.wait_for_request(f"/{target.id}$", 2)
+                served_double.wait_for_request(f"/{target.id}$", 2)
                 shutil.copyfile(folder / "new.key.pem", live["ssl_key"])
                 daemon.send_signal(signal.SIGHUP)
                 says(daemon, "was reloaded")

@@ -123,7 +123,7 @@ async def attributes() -> dict[str, str]:
 
 
 @define
-class Board:
+class StillBoard:
     __test__ = False
 
     @contextlib.asynccontextmanager
@@ -214,7 +214,7 @@ class Ground:
             Noticed(downloads, clock),
             self.rauc,
             journal,
-            Board(),
+            StillBoard(),
             clock,
             Hooks(None),
             policy,

@@ -32,7 +32,7 @@ OTHER = DATA[1:] + DATA[:1]
 
 
 @define
-class Board:
+class Fetcher:
     """Where the bundle goes, and a process that fetches it."""
 
     folder: Path
@@ -105,18 +105,20 @@ def faults(chance: random.Random, *, lies: bool) -> list[Fault | None]:
     return chance.choices(kinds, k=chance.randrange(2, 8))
 
 
-def interrupt(board: Board, chance: random.Random) -> None:
+def interrupt(fetcher: Fetcher, chance: random.Random) -> None:
     """Kill it, cut the power, or restart the server, when some bytes more were sent."""
-    sent = board.server.sent + chance.randrange(SIZE // 2)
-    wait_until(lambda: board.server.sent >= sent or board.process.poll() is not None, "more bytes", 60, 0.001)
-    if board.process.poll() is not None:
+    sent = fetcher.server.sent + chance.randrange(SIZE // 2)
+    wait_until(
+        lambda: fetcher.server.sent >= sent or fetcher.process.poll() is not None, "more bytes", 60, 0.001
+    )
+    if fetcher.process.poll() is not None:
         return
     what = chance.choice(["kill", "power", "server"])
     if what == "server":
-        board.server.restart(0.05)
+        fetcher.server.restart(0.05)
         return
-    board.kill() if what == "kill" else board.cut_power(chance.randrange(4 * 2**20))
-    board.start()
+    fetcher.kill() if what == "kill" else fetcher.cut_power(chance.randrange(4 * 2**20))
+    fetcher.start()
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
@@ -129,26 +131,26 @@ def test_right_bytes_or_a_truthful_failure_at_a_bounded_price(tmp_path: Path, se
     lies = seed % 2 == 1
     changed = lies and chance.random() < 0.3
     with FlakyServer(DATA, faults(chance, lies=lies)) as server:
-        board = Board(tmp_path, server)
-        board.start()
-        watchdog = threading.Timer(60, board.kill)
+        fetcher = Fetcher(tmp_path, server)
+        fetcher.start()
+        watchdog = threading.Timer(60, fetcher.kill)
         watchdog.start()
         for _ in range(chance.randrange(3)):
-            interrupt(board, chance)
+            interrupt(fetcher, chance)
         if changed:
             server.data, server.etag = OTHER, '"v2"'
-        code = board.process.wait()
+        code = fetcher.process.wait()
         watchdog.cancel()
-    arrived = board.location.exists()
-    again = board.fetched_again / SIZE
+    arrived = fetcher.location.exists()
+    again = fetcher.fetched_again / SIZE
     print(
-        f"{server.sent / SIZE:.3f} times the bytes were sent, {again:.3f} were there before, {board.boots} boots"
+        f"{server.sent / SIZE:.3f} times the bytes were sent, {again:.3f} were there before, {fetcher.boots} boots"
     )
     assert code == (0 if arrived else WRONG_FOR_GOOD)
     assert changed or arrived
     if arrived:
-        assert board.location.read_bytes() == DATA
+        assert fetcher.location.read_bytes() == DATA
         assert [path.name for path in tmp_path.iterdir()] == ["bundle.raucb"]
     if not lies:
-        assert SIZE + board.fetched_again <= PRICE * SIZE
-        assert server.sent <= PRICE * SIZE + len(board.kills) * UNREAD
+        assert SIZE + fetcher.fetched_again <= PRICE * SIZE
+        assert server.sent <= PRICE * SIZE + len(fetcher.kills) * UNREAD

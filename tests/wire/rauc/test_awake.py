@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rig.bus import Bus
 from rig.process import wait_until
-from rig.rauc import Board as RigBoard
+from rig.rauc import RaucBoard
 from wire.rauc.using import on_bus
 
 from hawkbit_rauc.board import machine
@@ -74,7 +74,7 @@ def test_what_goes_wrong_meanwhile_comes_through_and_ends_it(held: Path, bus: Bu
 
 
 def test_a_refusal_is_told_once_and_stops_nothing(
-    board: RigBoard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    board: RaucBoard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The real systemd-inhibit, and a logind that knows no such call."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", board.bus.environment["DBUS_SYSTEM_BUS_ADDRESS"])

@@ -10,13 +10,13 @@ from threading import Thread
 import pytest
 from rig.bundles import MIB, Bundle
 from rig.bus import Bus, BusError
-from rig.rauc import INSTALLER, Board
+from rig.rauc import INSTALLER, RaucBoard
 from wire.rauc.using import IMPATIENT, quiet, with_rauc
 
 from hawkbit_rauc.errors import InstallationError, InstallerBusyError, InstallerError
 from hawkbit_rauc.rauc.installer import Rauc
 
-NewBoard = Callable[..., Board]
+NewBoard = Callable[..., RaucBoard]
 both = pytest.mark.parametrize("version", ["1.8", "1.13"])
 
 
@@ -25,7 +25,7 @@ def install(bus: Bus, path: Path, transaction: str = "ours") -> None:
 
 
 def interrupted(
-    board: Board, bundle: Bundle, accident: Callable[[], None], point: str = "post-install-rootfs"
+    board: RaucBoard, bundle: Bundle, accident: Callable[[], None], point: str = "post-install-rootfs"
 ) -> None:
     """Install, and let the accident happen when RAUC has written the slot."""
     hold = board.hold(point)
@@ -43,7 +43,7 @@ def interrupted(
 
 
 @contextmanager
-def somebody_installs(board: Board, bundle: Bundle, point: str = "pre-install") -> Iterator[None]:
+def somebody_installs(board: RaucBoard, bundle: Bundle, point: str = "pre-install") -> Iterator[None]:
     """`rauc install` runs and is held; it ends well when the context is left."""
     answers: list[str] = []
 
@@ -117,7 +117,7 @@ def test_transaction_is_stored_where_rauc_takes_it(new_board: NewBoard) -> None:
     assert {slot.bootname: slot.transaction for slot in system.slots} == {"A": None, "B": "b7f7c1f8"}
 
 
-def test_transaction_is_left_out_where_rauc_refuses_it(board: Board) -> None:
+def test_transaction_is_left_out_where_rauc_refuses_it(board: RaucBoard) -> None:
     """RAUC 1.8 refuses the key: the installation goes on without, and the next one does not try again."""
     first, second = board.bundle("2.0.0", size=MIB), board.bundle("3.0.0", size=MIB)
 
@@ -173,7 +173,7 @@ def test_busy_is_seen_although_rauc_says_idle(new_board: NewBoard, version: str)
     assert board.contains("B", theirs)
 
 
-def refused_call(board: Board, bundle: Bundle) -> None:
+def refused_call(board: RaucBoard, bundle: Bundle) -> None:
     with pytest.raises(BusError, match=r"lready processing"):
         board.bus.call(INSTALLER, "InstallBundle", "sa{sv}", str(bundle.path), {})
 
@@ -226,7 +226,7 @@ def test_stopped_rauc_is_given_up(new_board: NewBoard, version: str) -> None:
         interrupted(board, board.bundle(size=MIB), board.stop)
 
 
-def test_silent_but_living_rauc_is_waited_for(board: Board) -> None:
+def test_silent_but_living_rauc_is_waited_for(board: RaucBoard) -> None:
     """Silence alone is no reason to give up: a RAUC that answers may take its time."""
     bundle = board.bundle(size=MIB)
     hold = board.hold("pre-install")
@@ -243,7 +243,7 @@ def test_silent_but_living_rauc_is_waited_for(board: Board) -> None:
     assert board.contains("B", bundle)
 
 
-def test_stopped_rauc_is_told_before_the_installation(board: Board) -> None:
+def test_stopped_rauc_is_told_before_the_installation(board: RaucBoard) -> None:
     """A RAUC that hangs from the start is told within the deadline of a call."""
     board.stop()
     with pytest.raises(InstallerError, match=r"RAUC does not answer .*rauc\.service"):
@@ -289,7 +289,7 @@ def test_absent_rauc_is_named_with_its_unit(bus: Bus) -> None:
     with_rauc(bus, story)
 
 
-def test_cancelled_wait_leaves_the_installation_to_rauc(board: Board) -> None:
+def test_cancelled_wait_leaves_the_installation_to_rauc(board: RaucBoard) -> None:
     """Cancelling our wait returns at once, and RAUC goes on."""
     bundle = board.bundle(size=MIB)
     hold = board.hold("pre-install")

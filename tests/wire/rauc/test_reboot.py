@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from rig.bus import Bus
-from rig.rauc import Board as RigBoard
+from rig.rauc import RaucBoard
 from wire.rauc.stand_in import Answer, StandIn
 from wire.rauc.using import on_bus
 
@@ -22,13 +22,13 @@ def systemctl(touched: Path, code: int = 0) -> tuple[str, ...]:
     return (sys.executable, "-c", f"open({str(touched)!r}, 'w'); print('no\\nway'); raise SystemExit({code})")
 
 
-def test_logind_is_asked(board: RigBoard) -> None:
+def test_logind_is_asked(board: RaucBoard) -> None:
     """Reboot goes to logind, without asking anybody, and systemctl is left alone."""
     on_bus(board.bus, lambda bus: Board(bus, command=FORBIDDEN).reboot())
     assert board.login.calls == ["Reboot"]
 
 
-def test_systemctl_is_run_where_logind_refuses(board: RigBoard, tmp_path: Path) -> None:
+def test_systemctl_is_run_where_logind_refuses(board: RaucBoard, tmp_path: Path) -> None:
     """A refusal by logind is not the end."""
     board.login.refuse = True
     on_bus(board.bus, lambda bus: Board(bus, command=systemctl(tmp_path / "run")).reboot())
@@ -42,7 +42,7 @@ def test_systemctl_is_run_where_logind_is_silent(bus: Bus, tmp_path: Path) -> No
     assert (tmp_path / "run").exists()
 
 
-def test_a_configured_command_is_all_that_is_asked(board: RigBoard, tmp_path: Path) -> None:
+def test_a_configured_command_is_all_that_is_asked(board: RaucBoard, tmp_path: Path) -> None:
     """Where the configuration names a command, logind is left alone."""
     on_bus(board.bus, lambda bus: Board(bus, logind=False, command=systemctl(tmp_path / "run")).reboot())
     assert (tmp_path / "run").exists()
@@ -69,7 +69,7 @@ def test_hanging_systemctl_is_ended(bus: Bus) -> None:
         on_bus(bus, lambda ours: Board(ours, command=command, timeout=0.3).reboot())
 
 
-def test_boot_id_is_read_each_time(board: RigBoard) -> None:
+def test_boot_id_is_read_each_time(board: RaucBoard) -> None:
     """The boot id is the kernel's of now, not of when we started."""
     ours = Board(None, board.boot_id_file)  # type: ignore[arg-type]
     before = ours.boot_id

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from attrs import evolve
 from rig.bundles import MIB
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from wire.rauc.using import with_rauc
 
 from hawkbit_rauc.errors import InstallerError
 from hawkbit_rauc.model import BundleFacts, Slot
 from hawkbit_rauc.rauc.installer import Rauc
 
-NewBoard = Callable[..., Board]
+NewBoard = Callable[..., RaucBoard]
 both = pytest.mark.parametrize("version", ["1.8", "1.13"])
 
 
-def told_by_rauc(board: Board) -> tuple[str | None, dict[str, Slot]]:
+def told_by_rauc(board: RaucBoard) -> tuple[str | None, dict[str, Slot]]:
     """Read the primary and the slots from RAUC's command line, which has no transaction."""
     text = board.rauc("status", "--detailed", "--output-format=json")
     status: dict[str, Any] = json.loads(next(line for line in text.splitlines() if line.startswith("{")))
@@ -126,7 +126,7 @@ def test_mark_changes_what_the_boot_loader_does(new_board: NewBoard, version: st
     with_rauc(board.bus, story)
 
 
-def test_mark_of_an_unknown_slot_is_told(board: Board) -> None:
+def test_mark_of_an_unknown_slot_is_told(board: RaucBoard) -> None:
     """RAUC's reason comes in a sentence that names slot and state."""
     with pytest.raises(InstallerError, match=r"could not mark rootfs\.7 good: "):
         with_rauc(board.bus, lambda rauc: rauc.mark("good", "rootfs.7"))
@@ -154,7 +154,7 @@ def test_bundle_says_whether_to_reboot(
     assert with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path)).reboot is reboot
 
 
-def test_bundle_hash_is_unknown_to_old_rauc(board: Board) -> None:
+def test_bundle_hash_is_unknown_to_old_rauc(board: RaucBoard) -> None:
     """RAUC 1.8 has no InspectBundle: no hash, no error."""
     bundle = board.bundle(size=MIB)
     assert with_rauc(board.bus, lambda rauc: rauc.look_into(bundle.path)) == BundleFacts()

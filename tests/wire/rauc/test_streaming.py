@@ -6,35 +6,35 @@ from pathlib import Path
 
 import pytest
 from rig.nginx import Nginx, tls_keys
-from rig.rauc import Board
+from rig.rauc import RaucBoard
 from rig.target import free_port
 from wire.rauc.using import quiet, with_rauc
 
 from hawkbit_rauc.errors import InstallerBusyError, InstallerError
 from hawkbit_rauc.model import RemoteBundle
 
-NewBoard = Callable[..., Board]
+NewBoard = Callable[..., RaucBoard]
 HEADER = "Authorization: TargetToken t0ken"
 ONLY_WITH_TOKEN = 'if ($http_authorization != "TargetToken t0ken") { return 401; }'
 
 
 @pytest.fixture
-def board(new_board: NewBoard) -> Board:
+def board(new_board: NewBoard) -> RaucBoard:
     """A board with RAUC 1.13, which can stream."""
     return new_board(rauc="1.13")
 
 
-def refusal(board: Board, bundle: RemoteBundle) -> str | None:
+def refusal(board: RaucBoard, bundle: RemoteBundle) -> str | None:
     return with_rauc(board.bus, lambda rauc: rauc.refusal(bundle))
 
 
-def put(server: Nginx, board: Board, form: str = "verity") -> str:
+def put(server: Nginx, board: RaucBoard, form: str = "verity") -> str:
     """Put a bundle onto a server and return its URL."""
     board.bundle("2.0.0", form=form).path.rename(server.www / "bundle.raucb")
     return f"{server.url}/bundle.raucb"
 
 
-def test_each_of_raucs_requests_carries_the_token(board: Board, tmp_path: Path) -> None:
+def test_each_of_raucs_requests_carries_the_token(board: RaucBoard, tmp_path: Path) -> None:
     """A server that refuses all others gives RAUC the bundle, and all that it asks for are ranges."""
     with Nginx(tmp_path / "nginx", ONLY_WITH_TOKEN) as server:
         url = put(server, board)
@@ -45,7 +45,7 @@ def test_each_of_raucs_requests_carries_the_token(board: Board, tmp_path: Path) 
             refusal(board, RemoteBundle(url))
 
 
-def test_a_client_certificate_and_a_private_authority(board: Board, tmp_path: Path) -> None:
+def test_a_client_certificate_and_a_private_authority(board: RaucBoard, tmp_path: Path) -> None:
     """Over TLS, RAUC shows the certificate and trusts the authority that it was told, and without either fails."""
     keys = {"certificate": str(tls_keys() / "client.pem"), "key": str(tls_keys() / "client.key.pem")}
     authority = {"authorities": str(tls_keys() / "ca.pem")}
@@ -65,7 +65,7 @@ def readable_by_nobody(folder: Path) -> None:
         file.chmod(0o644)
 
 
-def test_the_hash_of_a_bundle_that_is_streamed(board: Board, tmp_path: Path) -> None:
+def test_the_hash_of_a_bundle_that_is_streamed(board: RaucBoard, tmp_path: Path) -> None:
     """It is the same as of the file, so that a bundle that runs already is not installed again."""
     with Nginx(tmp_path / "nginx") as server:
         url = put(server, board)
@@ -74,7 +74,7 @@ def test_the_hash_of_a_bundle_that_is_streamed(board: Board, tmp_path: Path) -> 
         assert with_rauc(board.bus, lambda rauc: rauc.look_into(RemoteBundle(url))) == local
 
 
-def test_a_bundle_in_a_form_that_is_not_streamed(board: Board, tmp_path: Path) -> None:
+def test_a_bundle_in_a_form_that_is_not_streamed(board: RaucBoard, tmp_path: Path) -> None:
     """RAUC says so before anything is installed; the sentence does not repeat the query of the link."""
     with Nginx(tmp_path / "nginx") as server:
         url = put(server, board, "plain")
@@ -84,13 +84,13 @@ def test_a_bundle_in_a_form_that_is_not_streamed(board: Board, tmp_path: Path) -
     assert "s3cret" not in why
 
 
-def install(board: Board, bundle: RemoteBundle) -> None:
+def install(board: RaucBoard, bundle: RemoteBundle) -> None:
     with_rauc(board.bus, lambda rauc: rauc.install(bundle, "ours", quiet))
 
 
 @pytest.mark.parametrize("act", [refusal, install])
 def test_a_server_that_is_away_is_a_passing_trouble(
-    board: Board, act: Callable[[Board, RemoteBundle], object]
+    board: RaucBoard, act: Callable[[RaucBoard, RemoteBundle], object]
 ) -> None:
     """What RAUC can't reach now it may reach later, so neither ends the action."""
     bundle = RemoteBundle(f"http://127.0.0.1:{free_port()}/bundle.raucb?signature=s3cret")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A board, what it boots, and its place at a server."""
+"""A board with GRUB, what it boots, and its target at a server."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ class Images:
 
 
 @frozen
-class Place:
+class GrubScene:
     """A board with power, and its target at a real hawkBit."""
 
     board: GrubBoard

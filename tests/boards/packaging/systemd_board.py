@@ -51,7 +51,7 @@ def _root(folder: Path) -> None:
         (folder / "etc/systemd/system" / unit).symlink_to("/dev/null")
 
 
-class Container:
+class SystemdBoard:
     """The board; entering the context boots it, leaving it shuts it down.
 
     Args:
