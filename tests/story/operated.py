@@ -493,6 +493,7 @@ class Course:
         if self.place.lose_journal:
             (self.place.folder / "journal.json").unlink(missing_ok=True)
             self.place.lose_journal = False
+        self.place.between_lives()
         self.place.now = self._loop.virtual
         if isinstance(end, PowerCut):
             self.place.boot()

@@ -15,7 +15,7 @@ import math
 import selectors
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -342,6 +342,7 @@ class Universe:
     effects: int = 0
     cuts: dict[int, type[Cut]] = field(factory=dict)  # effect -> how the life ends there
     lose_journal: bool = False  # at each of these cuts
+    between_lives: Callable[[], object] = lambda: None  # what happens before the next one, too
     lost_answers: int = 0  # every n-th answer of the server is lost, 0 never
     rauc_dies_at: str = ""  # a step of the installation, once
     streams: bool = False  # RAUC fetches the bundle by itself
@@ -376,6 +377,7 @@ class Universe:
                 return
             if self.lose_journal and self.effects in self.cuts:
                 (self.folder / "journal.json").unlink(missing_ok=True)
+            self.between_lives()
             if isinstance(end, PowerCut):
                 self.boot()
             else:
