@@ -61,8 +61,8 @@ def test_absent_systemd_is_nothing_to_worry_about(address: str | None) -> None:
 
 def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
     """A systemd that reads nothing makes notify say no, not wait."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
         sent = [systemd.notify("WATCHDOG=1", environment=environment) for _ in range(5000)]
     assert sent[0]
