@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hawkbit_rauc"
 
 #: Modules directly in the package, which every wing but `net` may import as far as its row says.
-GROUND = {"model", "errors", "ports", "durable"}
+GROUND = {"model", "errors", "ports", "durable", "once"}
 
 #: The wings, and what each may import besides its own modules: wings, single modules, or the ground.
 WINGS = {

@@ -14,6 +14,7 @@ from attrs import evolve
 from hawkbit_rauc.board import programs
 from hawkbit_rauc.board.dbus import Bus, Peer
 from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Board:
         self._logind = logind
         self._command = tuple(command)
         self._timeout = timeout
-        self._told = False
+        self._refusal = Once()
 
     @property
     def boot_id(self) -> str:
@@ -96,9 +97,8 @@ class Board:
                 )
             except OSError:
                 trouble = ""  # a board without systemd
-            if trouble and not self._told:
+            if trouble and self._refusal.new(trouble):
                 log.info("sleep and shutdown are not held off: %s", trouble)
-                self._told = True
             yield
 
     async def reboot(self) -> None:
