@@ -18,6 +18,7 @@ import httpx
 
 from hawkbit_rauc.errors import CredentialsError, HawkbitRaucError, OfferGoneError, ServerError
 from hawkbit_rauc.hawkbit import links, messages
+from hawkbit_rauc.hawkbit.attributes import fit
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -32,6 +33,7 @@ from hawkbit_rauc.model import (
 )
 from hawkbit_rauc.net import failures
 from hawkbit_rauc.net.threads import in_thread
+from hawkbit_rauc.once import Once
 
 
 class _Answer(Protocol):
@@ -76,6 +78,7 @@ class Hawkbit:
         self._wall_clock = wall_clock
         self._etag: str | None = None
         self._last = Poll()
+        self._changed = Once()
 
     @property
     def identity(self) -> Identity:
@@ -232,16 +235,19 @@ class Hawkbit:
         """Send the controller's attributes (DDI configData), merged with what the server has.
 
         Args:
-            attributes: at most 100; nothing is sent where there are none.
+            attributes: in order of importance. What hawkBit does not take is changed or left out, with a warning, once.
 
         Raises:
             ServerError: no answer, or a refusal.
         """
-        if not attributes:
-            return
+        fitted, changed = fit(attributes)
+        for sentence in self._changed.new(*changed):
+            log.warning("%s", sentence)
+        # Empty data is refused (400), and without an answer the poll's link configData stays for ever.
+        data = fitted or {"client": "hawkbit-rauc"}
         # hawkBit up to 0.3.0M6 wants a status too.
         done = sdk.Status(execution="closed", result=sdk.Result(finished="success"))
-        body = sdk.ConfigData(data=dict(attributes), mode="merge", status=done)
+        body = sdk.ConfigData(data=data, mode="merge", status=done)
         try:
             await in_thread(sdk.put_config_data.sync, client=self._client, body=body)
         except sdk.DdiError as error:

@@ -712,17 +712,35 @@ def test_attributes_are_merged(server: Double, target: Target, hawkbit: Hawkbit)
     assert not poll(hawkbit).identify
 
 
-def test_without_attributes_nothing_is_sent(server: Double, hawkbit: Hawkbit) -> None:
-    """hawkBit refuses an empty set."""
+def test_without_attributes_the_program_names_itself(target: Target, hawkbit: Hawkbit) -> None:
+    """hawkBit refuses an empty set, and would ask again with each poll."""
     asyncio.run(hawkbit.identify({}))
-    assert server.requests() == []
+    assert target.attributes == {"client": "hawkbit-rauc"}
+    assert not poll(hawkbit).identify
 
 
-def test_refused_attributes_name_their_section(server: Double, hawkbit: Hawkbit) -> None:
-    """A value that hawkBit does not take is told with the place to mend it."""
-    for attributes in ({"version": "1~rc1"}, {str(number): "x" for number in range(101)}):
-        with pytest.raises(ServerError, match=r"attributes of \[device\]"):
-            asyncio.run(hawkbit.identify(attributes))
+def test_attributes_are_made_fit_with_a_warning_once(
+    target: Target, hawkbit: Hawkbit, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What hawkBit would refuse is changed before it is sent; each change is said once as long as it holds."""
+    for _ in range(2):
+        asyncio.run(hawkbit.identify({"version": "1~rc1"}))
+    assert target.attributes == {"version": "1-rc1"}
+    asyncio.run(hawkbit.identify({"version": "1~rc1", "place": "Küche"}))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "The value of attribute 'version' is written in characters that hawkBit takes.",
+        "The value of attribute 'place' is written in characters that hawkBit takes.",
+    ]
+
+
+def test_refused_attributes_name_their_section(server: Double, target: Target, hawkbit: Hawkbit) -> None:
+    """Attributes that the server does not take all the same are told with the place to mend them."""
+    target.attributes.update({str(number): "theirs" for number in range(100)})
+    with pytest.raises(ServerError, match=r"attributes of \[device\]"):
+        asyncio.run(hawkbit.identify({"version": "1"}))
+    server.fault("PUT", faults.answer(422))
+    with pytest.raises(ServerError, match=r"attributes of \[device\]"):
+        asyncio.run(hawkbit.identify({"version": "1"}))
 
 
 # credentials
