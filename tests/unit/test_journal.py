@@ -222,14 +222,12 @@ def test_a_symbolic_link_in_the_way_is_not_followed(journal, tmp_path):
     """Neither the file being written nor the journal itself writes through a planted link."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    (tmp_path / "journal.json.new").symlink_to(victim)
-    with pytest.raises(StateError, match=r"can't write .*journal\.json: .*check the state folder"):
+    for name in ("journal.json.new", "journal.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+        (tmp_path / name).symlink_to(victim)
         journal.write(RECORD)
-    (tmp_path / "journal.json.new").unlink()
-    (tmp_path / "journal.json").symlink_to(victim)
-    journal.write(RECORD)
-    assert victim.read_text() == "precious"
-    assert read(tmp_path) == RECORD
+        assert victim.read_text() == "precious"
+        assert read(tmp_path) == RECORD
 
 
 def test_a_lock_that_is_a_symbolic_link_is_refused(tmp_path):
@@ -240,7 +238,7 @@ def test_a_lock_that_is_a_symbolic_link_is_refused(tmp_path):
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path):
-    with pytest.raises(StateError, match="No such file or directory"):
+    with pytest.raises(StateError, match=r"can't write .*journal\.json: No such file .*check the state folder"):
         Journal(tmp_path / "gone", ME).write(RECORD)
 
 
