@@ -25,7 +25,8 @@ import httpx
 from attrs import define, frozen
 
 from hawkbit_rauc.bundle import ranges, redirects
-from hawkbit_rauc.bundle.part_file import BLOCK, Part, beside
+from hawkbit_rauc.bundle.hashed_file import BLOCK
+from hawkbit_rauc.bundle.part_file import Part, files_beside
 from hawkbit_rauc.errors import DownloadError, MismatchError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Artifact
 from hawkbit_rauc.net.threads import in_thread
@@ -104,7 +105,7 @@ class Downloads:
 
     def discard(self, *, older_than: float = 0) -> None:
         """Remove the bundle, its part and the note, if older than so many seconds; nothing to remove is fine."""
-        for path in (self.location, *beside(self.location)):
+        for path in (self.location, *files_beside(self.location)):
             try:
                 if not older_than or time.time() - path.lstat().st_mtime > older_than:
                     path.unlink()
@@ -227,7 +228,7 @@ class _Transfer:
                 bundle.begin(meaning, answer.headers.get("etag"), url)
                 self.due = time.monotonic()
                 self.window = (self.due, bundle.have)
-                for block in self._blocks(answer, meaning, idle, bundle.buffers):
+                for block in self._blocks(answer, meaning, idle, bundle.file.buffers):
                     bundle.append(block)
                     self._keep_pace(bundle, len(block))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:

@@ -35,10 +35,10 @@ def pays(algorithm: str) -> bool:
 
 def new(algorithm: str) -> Any:
     """Begin a hash, in a thread of its own where that pays; used as those of `hashlib`."""
-    return Beside(algorithm) if pays(algorithm) else hashlib.new(algorithm, usedforsecurity=False)
+    return ThreadedHash(algorithm) if pays(algorithm) else hashlib.new(algorithm, usedforsecurity=False)
 
 
-class Beside:
+class ThreadedHash:
     """A hash that is computed by a thread of its own, which is one block behind.
 
     A block must stay as it is until the next one was taken. `end` ends the thread.

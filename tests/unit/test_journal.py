@@ -238,7 +238,9 @@ def test_a_lock_that_is_a_symbolic_link_is_refused(tmp_path):
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path):
-    with pytest.raises(StateError, match=r"can't write .*journal\.json: No such file .*check the state folder"):
+    with pytest.raises(
+        StateError, match=r"can't write .*journal\.json: No such file .*check the state folder"
+    ):
         Journal(tmp_path / "gone", ME).write(RECORD)
 
 
