@@ -11,7 +11,7 @@ from typing import Any
 
 from hawkbit_rauc.bundle import hashing
 
-#: Bytes read, hashed and written at once; larger ones are slower (page faults).
+#: Bytes read, hashed and written at once; 64 KiB and 1 MiB are no quicker (docs/performance.md).
 BLOCK = 256 * 1024
 
 

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from attrs import frozen
 
+from hawkbit_rauc.errors import DownloadError, MismatchError
+
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes +(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes +\*/(\d{1,18})", re.ASCII | re.IGNORECASE)
@@ -66,6 +68,11 @@ class Refused:
     retry_after: float | None = None
     mismatch: bool = False
 
+    def error(self, server: str) -> DownloadError:
+        """Make the error that says it of a server."""
+        kind = MismatchError if self.mismatch else DownloadError
+        return kind(f"{server} {self.why}", retry_after=self.retry_after)
+
 
 Meaning = Take | StartOver | Complete | Gone | Refused
 
@@ -102,7 +109,7 @@ def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
     the action's history, and refuses downloads when that is full.
 
     Args:
-        status: HTTP status, of an answer that `judge` would take.
+        status: HTTP status, of an answer that `read_answer` would take.
         headers: by lower-case name.
 
     Returns:
@@ -121,7 +128,7 @@ def is_strong(etag: str) -> bool:
     return etag.isascii() and etag.isprintable() and etag == etag.strip() and not etag.startswith("W/")
 
 
-def judge(status: int, headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
+def read_answer(status: int, headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
     """Tell what an answer to `request` means (RFC 9110, 14.4, 15.3.7, 15.5.17).
 
     Args:

@@ -17,7 +17,7 @@ import httpx
 from attrs import field, frozen
 
 from hawkbit_rauc.bundle import ranges, redirects
-from hawkbit_rauc.errors import DeploymentError, DownloadError, MismatchError, OfferGoneError
+from hawkbit_rauc.errors import DeploymentError, DownloadError, OfferGoneError
 from hawkbit_rauc.model import Artifact, RemoteBundle
 from hawkbit_rauc.net import failures
 from hawkbit_rauc.net.threads import in_thread
@@ -93,16 +93,15 @@ class Streams:
             raise DownloadError("the server gives no link from which the bundle can be streamed")
         size = None if artifact.encrypted else artifact.size
         answer = self._ask(url)
-        meaning = ranges.judge(answer.status_code, answer.headers, 0, size)
+        meaning = ranges.read_answer(answer.status_code, answer.headers, 0, size)
         if isinstance(meaning, ranges.Gone) and (better := ranges.space_for_plus(url)):
             answer = self._ask(better)
-            meaning = ranges.judge(answer.status_code, answer.headers, 0, size)
+            meaning = ranges.read_answer(answer.status_code, answer.headers, 0, size)
         place = shown(str(answer.url))
         if isinstance(meaning, ranges.Gone):
             raise OfferGoneError(f"{place} is not there any more")
         if isinstance(meaning, ranges.Refused):
-            kind = MismatchError if meaning.mismatch else DownloadError
-            raise kind(f"{place} {meaning.why}", retry_after=meaning.retry_after)
+            raise meaning.error(place)
         why = ranges.unfit_for_streaming(answer.status_code, answer.headers)
         return self._allowed(answer.request), f"{place} {why}" if why else None
 
