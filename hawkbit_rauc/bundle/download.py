@@ -89,7 +89,7 @@ class Downloads:
         loop, stop = asyncio.get_running_loop(), threading.Event()
 
         def tell(done: int, total: int) -> None:
-            if not stop.is_set():
+            if not stop.is_set():  # what was under way when the fetch was cancelled
                 progress(done, total)
 
         def report(done: int, total: int) -> None:
@@ -101,7 +101,7 @@ class Downloads:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            transfer.interrupt()
+            transfer.interrupt()  # a thread can't be cancelled: it is woken, and abandoned if it does not end
             await asyncio.wait({running}, timeout=1.0)
             if not running.cancel() and not running.cancelled():
                 running.exception()  # nobody else will ask for it

@@ -2,8 +2,8 @@
 """The bundle on the disk, whole or in part.
 
 A part lies beside the bundle's place as `.part`, with a note of what it is as `.part.json`. Neither
-is trusted: all bytes are hashed, those of former tries too. After a power cut the last blocks of a
-file may be zeros, so of what another boot has written only that counts which the note vouches for:
+is trusted: all bytes are hashed, those of earlier tries too. After a power cut the last blocks of a
+file may be zeros. So of what another boot has written, only that counts which the note vouches for:
 it was on the disk, and its hash is known. Nothing that others may have put there is followed or
 written into.
 """
@@ -31,11 +31,11 @@ from hawkbit_rauc.net.urls import shown
 
 log = logging.getLogger(__name__)
 
-#: Bytes that stay free on the file system.
+#: Bytes that stay free on the file system, which is often the journal's and other programs', too.
 MARGIN = 4 * 2**20
 #: Bytes between two looks at the free space: others write too.
 ROOM_STEP = 16 * 2**20
-#: Bytes after which what is here is brought to the disk and vouched for: what a power cut costs at most.
+#: Bytes after which what is here is brought to the disk and vouched for: a power cut costs these at most.
 SAFE_STEP = 4 * 2**20
 
 _DISK_TROUBLES = {
@@ -58,7 +58,7 @@ def files_beside(location: Path) -> tuple[Path, Path, Path]:
 
 
 class Part:
-    """What is on the disk of one artifact; all methods raise PassingError if the disk does not work.
+    """What is on the disk of one artifact. All methods raise PassingError if the disk does not work.
 
     Args:
         location: where the bundle will lie.
@@ -105,12 +105,15 @@ class Part:
     def open(self, *, resume: bool) -> bool:
         """Look at what is there; True if it is the whole bundle."""
         with self._disk():
-            if self._location.is_symlink():
+            if (
+                self._location.is_symlink()
+            ):  # somebody put it there for a reason; it is neither followed nor removed
                 raise DownloadError(
                     f"{self._location} is a symbolic link; remove it or change bundle_download_location"
                 )
             if self._adopt(self._location, os.O_RDONLY) and self.wrong() is None:
                 return True
+            # Removed, never written into: RAUC takes ownership of a bundle's file, and may have it open.
             self._location.unlink(missing_ok=True)
             if resume and self._go_on_with_part():
                 self.resumed = self.have > 0
@@ -131,7 +134,7 @@ class Part:
             return self._adopt(part, os.O_RDWR)
         if not self._adopt(part, os.O_RDWR, note.safe[0]):
             return False
-        os.ftruncate(self.file.descriptor, self.have)
+        os.ftruncate(self.file.descriptor, self.have)  # what comes after may be zeros
         return (self.have, self.file.hash) == note.safe
 
     def _adopt(self, path: Path, mode: int, count: int | None = None) -> bool:
@@ -176,7 +179,7 @@ class Part:
             self._create()
 
     def begin(self, take: ranges.Take, etag: str | None, url: str) -> None:
-        """Prepare for a body, and note down what the part is."""
+        """Prepare for a body, and write down what the part is."""
         if take.start == 0 and self.have:
             self.start_over()
         self.total = take.total if take.total is not None else self.size
@@ -194,7 +197,7 @@ class Part:
             self._note = note
 
     def check_room(self) -> None:
-        """Raise SpaceError where what is missing does not fit."""
+        """Raise SpaceError if what is missing does not fit."""
         with self._disk():
             needs, free = self._room()
             if free < needs:
@@ -215,7 +218,7 @@ class Part:
     def append(self, block: bytes | memoryview) -> None:
         """Write and hash the next bytes."""
         self._go_on()
-        if self.size is not None and self.have + len(block) > self.size:
+        if self.size is not None and self.have + len(block) > self.size:  # chunked: no length was announced
             self.start_over()
             raise MismatchError(f"announced {ranges.amount(self.size)}, server sends more")
         before = self.have
@@ -229,7 +232,7 @@ class Part:
     def _make_safe(self, note: PartNote) -> None:
         """Bring to the disk what is here, then vouch for it; so there is less left to be written at the end, too."""
         with self._disk():
-            os.fdatasync(self.file.descriptor)
+            os.fdatasync(self.file.descriptor)  # before the note: what it vouches for has to be there
         self._write_note(evolve(note, safe=(self.have, self.file.hash or "")))
 
     def finish(self) -> None:
@@ -239,7 +242,7 @@ class Part:
         part, note, _ = files_beside(self._location)
         with self._disk():
             os.fsync(self.file.descriptor)
-            self._go_on()
+            self._go_on()  # an fsync may take long, and whoever is canceled meanwhile leaves no bundle
             part.replace(self._location)
             note.unlink(missing_ok=True)
             durable.sync_folder(self._location.parent)
