@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes the one HTTP client, with its one TLS context, that speaks for the controller, and knows where its token goes."""
+"""Makes the one HTTP client that speaks for the controller, and says where its token goes."""
 
 from __future__ import annotations
 
