@@ -322,7 +322,7 @@ class Bus:
 async def _some(reader: asyncio.StreamReader) -> bytes:
     if data := await reader.read(1024):
         return data
-    raise EOFError("it hung up before the authentication")
+    raise EOFError("it hung up during the authentication")
 
 
 async def _connect(address: str) -> DBusConnection:

@@ -119,12 +119,12 @@ def _trusted(path: Path) -> bool:
     try:
         found = path.stat()
     except OSError as error:
-        log.warning("hook %s is passed over: %s", path, error.strerror)
+        log.warning("hook %s is skipped: %s", path, error.strerror)
         return False
     if not stat.S_ISREG(found.st_mode) or not os.access(path, os.X_OK):
-        log.warning("hook %s is passed over: it is no executable file", path)
+        log.warning("hook %s is skipped: it is not an executable file", path)
         return False
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
-        log.warning("hook %s is passed over: others could change it; chown it to root, chmod o-w", path)
+        log.warning("hook %s is skipped: others could change it; chown it to root, chmod o-w", path)
         return False
     return True

@@ -238,7 +238,10 @@ class Part:
     def finish(self) -> None:
         """Make the verified part durable and give it its name."""
         if self.digest is None:
-            log.warning("%s: no hash to check it by; RAUC's signature decides", self._location)
+            log.warning(
+                "%s: the server gives no hash of it, so only RAUC's signature check can tell whether it is right",
+                self._location,
+            )
         part, note, _ = files_beside(self._location)
         with self._disk():
             os.fsync(self.file.descriptor)
@@ -252,7 +255,7 @@ class Part:
         if self.size is not None and self.have != self.size:
             return ranges.differs(self.size, self.have)
         if self.digest and self.file.hash != self.digest[1]:
-            return f"{self.digest[0]} is {self.file.hash}, announced was {self.digest[1]}"
+            return f"{self.digest[0]} is {self.file.hash}, but {self.digest[1]} was announced"
         return None
 
     def _go_on(self) -> None:

@@ -120,9 +120,7 @@ def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
     # RAUC asks for hundreds of ranges. hawkBit up to 0.7 adds each to the action's history of 1,000 entries, and
     # refuses the download when that is full. An ETag without quotes shows hawkBit up to 0.9: nothing shows more.
     if etag and not etag.startswith(('"', "W/")):
-        return (
-            "is of hawkBit up to 0.9 (its ETag has no quotes), whose history may have no room for streaming"
-        )
+        return "is a hawkBit up to 0.9 (its ETag has no quotes), whose history may have no room for streaming"
     if status != HTTPStatus.PARTIAL_CONTENT:
         return "does not answer requests for ranges, without which RAUC can't stream"
     return None

@@ -74,7 +74,7 @@ class Streams:
         stream, why = await in_thread(self._look, artifact)
         why = why or await self.refusal(stream)
         if why is None:
-            log.info("RAUC will stream %s; its signature decides about what it gets", shown(stream.url))
+            log.info("RAUC will stream %s and check its signature", shown(stream.url))
             return stream
         if not self.fallback:
             raise DeploymentError(f"{why}; set stream_bundle = false or stream_fallback = true")

@@ -39,18 +39,21 @@ def fit(attributes: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         name = _fit(key)
         if name in fitted:
             warnings.append(
-                f"Attribute {name!r} is dropped: another one has the same key once it fits hawkBit."
+                f"attribute {name!r} is left out: another one has the same key once it fits hawkBit"
             )
             continue
         if len(fitted) == MOST:
-            warnings.append(f"Attribute {name!r} is dropped: hawkBit takes {MOST} attributes at most.")
+            warnings.append(f"attribute {name!r} is left out: hawkBit takes {MOST} attributes at most")
             continue
         fitted[name] = _fit(value)
         if name != key:
-            warnings.append(f"Attribute {name!r} has another key in the configuration that hawkBit refuses.")
-        if fitted[name] != value:
-            what = f"cut to {LONGEST} characters" if len(value) > LONGEST else "written in characters"
-            warnings.append(f"The value of attribute {name!r} is {what} that hawkBit takes.")
+            warnings.append(f"attribute {name!r} has a changed key: hawkBit refuses the configured one")
+        if len(value) > LONGEST:
+            warnings.append(
+                f"attribute {name!r} has a shorter value: hawkBit takes {LONGEST} characters at most"
+            )
+        elif fitted[name] != value:
+            warnings.append(f"attribute {name!r} has a changed value: hawkBit refuses some of its characters")
     return fitted, warnings
 
 

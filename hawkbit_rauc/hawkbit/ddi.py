@@ -187,7 +187,9 @@ class Hawkbit:
             # 410: the action is over, perhaps by our own feedback whose answer was lost. 404: it is not ours any more.
             # 405: a cancelation is answered that is not asked for any more.
             if _refuses(error, 404, 405, 410):
-                log.debug("feedback for action %s is not wanted: %s", feedback.action, error)
+                log.debug(
+                    "the server does not take feedback for action %s any more: %s", feedback.action, error
+                )
                 return Told.CLOSED
             raise self._error(error) from error
         finally:
@@ -242,7 +244,7 @@ class Hawkbit:
             return  # it is on already (409)
         except sdk.DdiError as error:
             if _refuses(error, 404, 405):
-                log.warning("this server knows no automatic confirmation, so auto_confirmation does nothing")
+                log.warning("the server has no automatic confirmation, so auto_confirmation has no effect")
                 return
             raise self._error(error) from error
 
@@ -387,7 +389,7 @@ def _offer(base: sdk.ControllerBase, relation: str) -> Offer | None:
         return None
     action = links.action_of(link.href)
     if action is None:
-        log.debug("the link %s names no action and is passed over", relation)
+        log.debug("the link %s names no action and is ignored", relation)
         return None
     return Offer(action, link.href)
 

@@ -728,8 +728,8 @@ def test_attributes_are_made_fit_with_a_warning_once(
     assert target.attributes == {"version": "1-rc1"}
     asyncio.run(hawkbit.identify({"version": "1~rc1", "place": "Küche"}))
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
-        "The value of attribute 'version' is written in characters that hawkBit takes.",
-        "The value of attribute 'place' is written in characters that hawkBit takes.",
+        "attribute 'version' has a changed value: hawkBit refuses some of its characters",
+        "attribute 'place' has a changed value: hawkBit refuses some of its characters",
     ]
 
 
@@ -796,7 +796,7 @@ def test_no_token_is_logged(
     close(hawkbit, action)
     close(hawkbit, action)
     assert "shortened" in caplog.text
-    assert "not wanted" in caplog.text
+    assert "does not take feedback" in caplog.text
     assert TOKEN not in caplog.text
     assert "?c=" not in caplog.text
 
