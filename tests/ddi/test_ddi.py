@@ -357,7 +357,7 @@ def test_the_link_to_a_file_is_chosen_by_relation(
 def test_own_links_are_rebased_on_the_configured_origin(
     server: Double, target: Target, hawkbit: Hawkbit
 ) -> None:
-    """A server that names itself wrongly is asked where the configuration says."""
+    """A server that names itself wrongly is asked at the configured address."""
     target.assign({"a.raucb": b"x"})
 
     def elsewhere(body: bytes) -> bytes:

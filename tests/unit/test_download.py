@@ -187,7 +187,7 @@ def test_a_bundle_without_hash_is_taken_with_a_warning(serve, http, place, caplo
 
 
 def test_a_bundle_of_unknown_size_arrives(serve, http, place):
-    """Where hawkBit does not say the size, the server's length and the hash decide."""
+    """If hawkBit does not say the size, the server's length and the hash decide."""
     fetch(Downloads(place, http), artifact(serve(Fault(chunked=True, ignore_range=True)).url, size=None))
     assert place.read_bytes() == DATA
 
@@ -505,7 +505,7 @@ def test_cancelling_ends_the_thread_within_a_second(serve, http, place, stall):
 
 
 def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(serve, http, place):
-    """Where the thread can't be woken it is abandoned, and does nothing to the disk any more."""
+    """A thread that can't be woken is abandoned, and does nothing to the disk any more."""
     server = serve(None, Fault(stall=-1))
     http.get(server.url)
 

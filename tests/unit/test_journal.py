@@ -245,7 +245,7 @@ def test_a_missing_folder_is_a_sentence(tmp_path):
 
 
 def test_a_full_disk_keeps_the_old_journal(journal, tmp_path):
-    """Where no byte fits any more, the write fails with a sentence, and the old record is still there."""
+    """If no byte fits any more, the write fails with a sentence, and the old record is still there."""
     journal.write(RECORD)
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -354,7 +354,7 @@ write_durably(Path({str(tmp_path)!r}) / "x", b"content")
 
 
 def test_the_lock_keeps_a_second_instance_out_until_the_first_dies(tmp_path):
-    """However the first one dies; the folder is made where it is missing."""
+    """However the first one dies; a folder that is missing is made."""
     folder = tmp_path / "state"
     program = (
         "import sys; from pathlib import Path; from hawkbit_rauc.board.state_folder import lock;"

@@ -83,5 +83,5 @@ def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
 def test_watchdog_is_fed_twice_as_often_as_it_bites(
     environment: dict[str, str], seconds: float | None
 ) -> None:
-    """Half of the watchdog's time, where it is meant for this process."""
+    """Half of the watchdog's time, if it is meant for this process."""
     assert systemd.watchdog_interval(environment) == seconds

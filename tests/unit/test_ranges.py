@@ -187,7 +187,7 @@ names = st.sampled_from(
     size=st.one_of(st.none(), st.integers(0, 20)),
 )
 def test_whatever_a_server_sends_no_byte_goes_to_a_wrong_place(status, headers, have, size):
-    """A body is only taken where it continues the file or begins it anew, and fits into what was announced."""
+    """A body is only taken if it continues the file or begins it anew, and fits into what was announced."""
     meaning = ranges.read_answer(status, headers, have, size)
     if isinstance(meaning, Take):
         assert status in {200, 206}

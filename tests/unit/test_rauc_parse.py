@@ -58,7 +58,7 @@ def test_every_member_of_a_slot_is_read() -> None:
 
 
 def test_slot_that_says_booted_wins_over_boot_slot() -> None:
-    """BootSlot is only asked where no slot says of itself that it is booted."""
+    """BootSlot is only asked if no slot says of itself that it is booted."""
     found = [("a", {"state": ("s", "booted")}), ("b", {"state": ("s", "inactive")})]
     assert [slot.state for slot in read_slots(found, "b")] == ["booted", "inactive"]
 
