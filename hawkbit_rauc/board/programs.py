@@ -86,6 +86,7 @@ async def run(
     except TimeoutError:
         return None, []
     finally:
+        # Its whole group: what a shell has started would go on otherwise, and after a deadline beside the next try.
         if not leaves or process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
