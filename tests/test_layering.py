@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hawkbit_rauc"
 
 #: Modules directly in the package, which every wing but `net` may import as far as its row says.
-GROUND = {"model", "errors", "ports", "durable"}
+GROUND = {"model", "errors", "ports", "durable", "once"}
 
 #: The wings, and what each may import besides its own modules: wings, single modules, or the ground.
 WINGS = {
@@ -34,7 +34,7 @@ GROUND_MAY = {"ports": {"model"}, "durable": {"errors"}, "__main__": {"app"}}
 
 #: Modules outside of `rules` that do no I/O either and are told time, randomness and boot facts.
 PURE = {"model", "errors", "config.keyfile", "hawkbit.links", "hawkbit.messages", "hawkbit.attributes"}
-PURE |= {"bundle.ranges", "net.urls"}
+PURE |= {"hawkbit.identity", "bundle.ranges", "net.urls"}
 #: What of Python these and `rules` may import.
 PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
 PURE_MAY |= {"ipaddress", "re", "shlex", "string", "typing", "unicodedata", "urllib.parse", "uuid"}

@@ -19,7 +19,8 @@ from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import Config
 from hawkbit_rauc.errors import BusError, NothingWaitsError
-from hawkbit_rauc.model import Identity, Status
+from hawkbit_rauc.hawkbit.identity import identity_of
+from hawkbit_rauc.model import Status
 
 DONE, NOTHING, UNREACHABLE = 0, 1, 2
 
@@ -75,7 +76,7 @@ def _from_journal(config: Config) -> Status:
         )
     except OSError:
         return Status("not running")
-    identity = Identity(config.origin, config.tenant_id, config.target_name)
+    identity = identity_of(config.base_url, config.tenant_id, config.target_name)
     record = Journal(folder, identity).read()
     if record is None or not record.action:
         return Status("not running")

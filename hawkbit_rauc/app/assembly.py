@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from attrs import frozen
 
-from hawkbit_rauc.board import attributes as of_board
-from hawkbit_rauc.board import programs
+from hawkbit_rauc.board.attributes import Attributes
 from hawkbit_rauc.board.clock import BootClock
 from hawkbit_rauc.board.dbus import Bus
 from hawkbit_rauc.board.hooks import Hooks
@@ -21,16 +19,14 @@ from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.bundle.stream import Streams
 from hawkbit_rauc.config.config import Config
-from hawkbit_rauc.errors import ConfigError, PassingError
-from hawkbit_rauc.hawkbit import attributes, connection, ddi
+from hawkbit_rauc.errors import ConfigError
+from hawkbit_rauc.hawkbit import connection, ddi
 from hawkbit_rauc.net import tls
 from hawkbit_rauc.rauc.installer import Rauc
 from hawkbit_rauc.rules.bundles import Choice
 from hawkbit_rauc.story.boot import Commit
 from hawkbit_rauc.story.installed import Installed
 from hawkbit_rauc.story.world import Policy, World
-
-log = logging.getLogger(__name__)
 
 
 @frozen
@@ -43,34 +39,8 @@ class Adapters:
     hooks: Hooks
     commit: Commit | None
     installed: Installed | None
+    attributes: Callable[[], Awaitable[Mapping[str, str]]]
     config: Config
-
-    async def attributes(self) -> Mapping[str, str]:
-        """What the server is told about the controller, made fit for it; without RAUC's facts where it is away."""
-        facts: dict[str, str] = {}
-        if self.config.rauc_attributes:
-            with contextlib.suppress(PassingError):
-                facts = of_board.facts(await self.rauc.system())
-        own = {key: await self._value(key, text) for key, text in self.config.attributes.items()}
-        told = {key: value for key, value in own.items() if value is not None} | facts
-        fit, changed = attributes.fit(told)
-        for sentence in changed:
-            log.warning("%s", sentence)
-        return fit or {"client": "hawkbit-rauc"}
-
-    async def _value(self, key: str, text: str) -> str | None:
-        """The value of an attribute; None where the command that tells it fails."""
-        if (command := of_board.command(text)) is None:
-            return text
-        try:
-            code, lines = await programs.run(command, within=self.config.hook_timeout)
-        except OSError as error:
-            code, lines = None, [str(error.strerror)]
-        if code == 0:
-            return lines[-1].strip() if lines else ""
-        why = "; ".join(lines[-1:]) or ("it did not end in time" if code is None else f"exit code {code}")
-        log.warning("attribute %s is left out, its command failed: %s", key, why)
-        return None
 
 
 @contextlib.asynccontextmanager
@@ -113,8 +83,10 @@ async def adapters(config: Config, *, once_timeout: float | None = None) -> Asyn
     if config.mark_good == "own":
         commit = Commit(world, config.commit_timeout)
     installed = Installed(world, config.distribution_set) if config.distribution_set else None
+    told_of = rauc if config.rauc_attributes else None
+    attributes = Attributes(config.attributes, told_of, timeout=config.hook_timeout)
     try:
-        yield Adapters(world, server, rauc, hooks, commit, installed, config)
+        yield Adapters(world, server, rauc, hooks, commit, installed, attributes.gather, config)
     finally:
         server.close()
         await bus.close()

@@ -28,7 +28,7 @@ class BootClock:
         """Wait; may be cancelled.
 
         Args:
-            seconds: at most ten years are waited for; nothing or less yields once.
+            seconds: ten years at most; 0 or less lets others run once.
         """
         if seconds <= 0:
             await asyncio.sleep(0)
@@ -59,7 +59,7 @@ def open_timer(seconds: float) -> int:
         A file descriptor that gets readable when they have passed; the caller closes it.
 
     Raises:
-        OSError, AttributeError: where the kernel or the C library has no such timers.
+        OSError, AttributeError: the kernel or the C library has no such timers.
     """
     if sys.version_info >= (3, 13):
         timer = os.timerfd_create(time.CLOCK_BOOTTIME, flags=_FLAGS)
@@ -69,7 +69,7 @@ def open_timer(seconds: float) -> int:
 
 
 class _Time(ctypes.Structure):
-    """`struct timespec` of the functions that C programs with 32-bit time call, or the only one there is."""
+    """`struct timespec` as the functions of these plain names take it, on 32-bit boards with 32-bit time."""
 
     _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
 
@@ -81,6 +81,7 @@ class _Setting(ctypes.Structure):
 
 
 def _open_timer_by_libc(seconds: float) -> int:
+    """Do what Python before 3.13 has no functions for."""
     libc = ctypes.CDLL(None, use_errno=True)
     timer = int(libc.timerfd_create(time.CLOCK_BOOTTIME, _FLAGS))
     if timer < 0:

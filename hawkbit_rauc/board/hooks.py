@@ -27,7 +27,7 @@ class Hooks:
     """Implements `ports.Hooks` with executables.
 
     Args:
-        folder: holds a folder for each moment; None where the board has no hooks.
+        folder: holds a folder for each moment; None if the board has no hooks.
         timeout: seconds for each program.
     """
 
@@ -66,7 +66,7 @@ class Hooks:
         """Tell the programs of `state` about a new state, beside everything else; their answer counts for nothing.
 
         Args:
-            status: what the daemon does; nobody is told where only its progress or the next poll differ.
+            status: what the daemon does; nobody is told if only its progress or the next poll differ.
         """
         facts = {"state": status.state, "action": status.action, "reason": status.reason}
         if facts == self._state:
@@ -76,7 +76,7 @@ class Hooks:
             self._telling = asyncio.ensure_future(self._tell_state())
 
     async def _tell_state(self) -> None:
-        """Tell one state after the other; of those that pass meanwhile only the last."""
+        """Tell one state after the other; of those that pass meanwhile, only the last."""
         told = None
         while told != self._state:
             told = self._state
@@ -99,7 +99,11 @@ class Hooks:
         return [path for path in found if not path.name.startswith(".") and _trusted(path)]
 
     async def _run(self, path: Path, name: str, facts: Mapping[str, str]) -> tuple[int | None, str]:
-        """Run a program; its exit code (None: it had to be killed) and its last words."""
+        """Run a program.
+
+        Returns:
+            Its exit code, None if it had to be killed, and its last words.
+        """
         environment = {f"HAWKBIT_RAUC_{key.upper()}": value for key, value in facts.items()}
         try:
             code, lines = await programs.run([str(path)], within=self._timeout, environment=environment)
@@ -111,16 +115,16 @@ class Hooks:
 
 
 def _trusted(path: Path) -> bool:
-    """Whether a program may be run: an executable that nobody but root and we can change."""
+    """Say whether a program may be run: an executable that nobody but root and we can change."""
     try:
         found = path.stat()
     except OSError as error:
-        log.warning("hook %s is passed over: %s", path, error.strerror)
+        log.warning("hook %s is skipped: %s", path, error.strerror)
         return False
     if not stat.S_ISREG(found.st_mode) or not os.access(path, os.X_OK):
-        log.warning("hook %s is passed over: it is no executable file", path)
+        log.warning("hook %s is skipped: it is not an executable file", path)
         return False
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & stat.S_IWOTH:
-        log.warning("hook %s is passed over: others could change it; chown it to root, chmod o-w", path)
+        log.warning("hook %s is skipped: others could change it; chown it to root, chmod o-w", path)
         return False
     return True

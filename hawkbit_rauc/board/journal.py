@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The journal: one small durable record, and the lock that keeps a second instance out.
+"""The journal: one small durable record.
 
 It belongs to one identity (a cloned card must not speak for another board), carries a version,
 only ever grows by adding members, and keeps members that it does not understand: after a fallback
-the old program reads, and writes on, what the new one wrote. What can't be read counts as lost,
+the old program reads, and writes on, what the new one wrote. A journal that can't be read counts as lost,
 which is normal: hawkBit, the disk and RAUC know enough to go on.
 """
 
@@ -25,7 +25,7 @@ VERSION = 1
 class Journal:
     """The record of the last action in `journal.json` of the state folder.
 
-    The file is read once: who has the lock of the folder is the only one that writes.
+    The file is read once: whoever has the lock of the folder is the only one that writes.
 
     Args:
         folder: the state folder.
@@ -39,7 +39,7 @@ class Journal:
         self._record: Record | None = None
 
     def read(self) -> Record | None:
-        """Return the record of the last action, or None where nothing usable is there."""
+        """Return the record of the last action, None if nothing usable is there."""
         self._load()
         return self._record
 
@@ -53,13 +53,13 @@ class Journal:
         members = attrs.asdict(record)
         kept = document.get("record")
         if isinstance(kept, dict) and kept.get("action") == record.action:
-            members = {**kept, **members}
+            members = {**kept, **members}  # with what a newer program knows of the action
         version = document.get("version")
         newest = max(VERSION, version) if isinstance(version, int) else VERSION
         self._write(document | {"version": newest, "identity": self._identity, "record": members})
 
     def known(self) -> str | None:
-        """Return which installation the server knows to run, None before the first; outlives the records."""
+        """Return which installation the server knows to run, None before the first; it outlives the records."""
         known = self._load().get("known")
         return known if isinstance(known, str) else None
 
@@ -69,15 +69,16 @@ class Journal:
         Raises:
             StateError: the state folder is full, read-only or gone.
         """
-        self._write({"version": VERSION} | self._load() | {"identity": self._identity, "known": installation})
+        document = {"version": VERSION, **self._load()}
+        self._write(document | {"identity": self._identity, "known": installation})
 
     def _write(self, document: dict[str, typing.Any]) -> None:
         content = json.dumps(document).encode()
         write_durably(self._path, content + b"\n")
-        self._take(json.loads(content))
+        self._take(json.loads(content))  # as the next start will read it
 
     def _load(self) -> dict[str, typing.Any]:
-        """Return the document; empty where it is unreadable or another board's."""
+        """Return the document; empty if it is unreadable or another board's."""
         if self._document is None:
             try:
                 document = json.loads(self._path.read_bytes())
@@ -103,7 +104,9 @@ def _structure(members: Mapping[str, typing.Any]) -> Record | None:
     return Record(**understood) if "action" in understood else None
 
 
-def _plain(kind: type) -> Callable[[typing.Any], typing.Any]:
+def _only(kind: type) -> Callable[[typing.Any], typing.Any]:
+    """Make a reader that takes values of one type alone; JSON's true is no number, but 1 may be a float."""
+
     def read(value: object) -> object:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
@@ -146,7 +149,7 @@ def _overtaken(value: object) -> Record | None:
     return _structure({**value, "overtaken": None}) if isinstance(value, Mapping) else None
 
 
-_TEXT, _NUMBER, _FLAG = _plain(str), _plain(int), _plain(bool)
+_TEXT, _NUMBER, _FLAG = _only(str), _only(int), _only(bool)
 _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "action": _TEXT,
     "attempt": _NUMBER,
@@ -164,7 +167,7 @@ _READERS: dict[str, Callable[[typing.Any], typing.Any]] = {
     "image_sha256": _TEXT,
     "reboots": _NUMBER,
     "mismatches": _NUMBER,
-    "trying": _plain(float),
+    "trying": _only(float),
     "consented": _FLAG,
     "handed": _texts,
     "kept": _FLAG,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The log: one line an event on standard error, with levels where journald listens."""
+"""The log: one line for each event on standard error, with its level in front if journald listens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 #: sd-daemon(3)'s prefixes.
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
-#: Characters of a line; what servers send may be longer than anybody reads.
+#: Characters of a line; what servers send may be longer than anybody wants to read.
 _LONGEST = 1500
 
 
@@ -41,7 +41,7 @@ class _Lines(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Shows work that goes on (records with a `percent`) as a bar on a terminal, else each tenth of it."""
+    """Shows work that goes on (records with a `percent`) as a bar on a terminal, otherwise each tenth of it."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -52,24 +52,30 @@ class _Handler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         percent = getattr(record, "percent", None)
         if percent is None:
-            self._write("\n" * self._unfinished, record)
-            self._unfinished = False
+            if self._unfinished:
+                self._write("\n", record)
+                self._unfinished = False
             super().emit(record)
         elif self._bar:
-            filled = "#" * (percent * 30 // 100)
-            self._unfinished = percent < 100  # noqa: PLR2004  per cent
-            text = _printable(record.getMessage())
-            self._write(f"\r{text:<40} [{filled:<30}]" + "\n" * (not self._unfinished), record)
-        else:
-            tenth, self._tenth = self._tenth, percent // 10
-            if self._tenth != tenth and self._tenth:
+            self._draw(percent, record)
+        elif percent // 10 != self._tenth:
+            self._tenth = percent // 10
+            if self._tenth > 0:  # otherwise it is new work, at its beginning
                 super().emit(record)
+
+    def _draw(self, percent: int, record: logging.LogRecord) -> None:
+        """Draw a bar over the one before; the cursor stays in its line until the work is done."""
+        text = _printable(record.getMessage())
+        filled = "#" * (percent * 30 // 100)
+        self._unfinished = percent < 100  # noqa: PLR2004  per cent
+        end = "" if self._unfinished else "\n"
+        self._write(f"\r{text:<40} [{filled:<30}]{end}", record)
 
     def _write(self, text: str, record: logging.LogRecord) -> None:
         try:
             self.stream.write(text)
             self.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # the terminal hung up: no reason to end what goes on
             self.handleError(record)
 
 
@@ -83,11 +89,12 @@ def journald_listens(stream: TextIO) -> bool:
 
 
 def set_up(level: int) -> None:
-    """Send this package's log to standard error; other libraries' only where something is wrong.
+    """Send this package's log to standard error, and other libraries' warnings.
+
+    Not even DEBUG shows the requests that other libraries log: their links may carry secrets in the query.
 
     Args:
-        level: least level that is shown. Even DEBUG shows no requests of other libraries: their
-            links may carry secrets in the query.
+        level: the least one that is shown.
     """
     logging.raiseExceptions = False  # a log that can't be written (a terminal hung up) stops no update
     handler = _Handler(sys.stderr)

@@ -14,6 +14,7 @@ from attrs import evolve
 from hawkbit_rauc.board import programs
 from hawkbit_rauc.board.dbus import Bus, Peer
 from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 #: Seconds that logind gets to hold off sleep and shutdown.
 INHIBITION = 5.0
 
-#: What asks for a reboot where logind is not there.
+#: What asks for a reboot if logind is not there.
 SYSTEMCTL = ("systemctl", "--no-ask-password", "reboot")
 
 
@@ -49,7 +50,7 @@ class Board:
         bus: the bus that logind is on.
         boot_id_file: where the kernel's id of this boot is read.
         logind: whether logind is asked first.
-        command: what to run where logind is not asked, or not there.
+        command: what is run if logind is not asked, or not there.
         timeout: seconds for each of the two ways.
     """
 
@@ -67,7 +68,7 @@ class Board:
         self._logind = logind
         self._command = tuple(command)
         self._timeout = timeout
-        self._told = False
+        self._refusal = Once()
 
     @property
     def boot_id(self) -> str:
@@ -76,7 +77,7 @@ class Board:
 
     @asynccontextmanager
     async def awake(self, why: str, *, shutdown: bool = False) -> AsyncIterator[None]:
-        """Have logind hold off sleep, and shutdown too where asked for, for as long as the context lasts.
+        """Have logind hold off sleep, and shutdown too if asked for, as long as the context lasts.
 
         A board without logind, or one that does not let us, goes on without. Our death gives it up.
 
@@ -84,21 +85,21 @@ class Board:
             why: what `systemd-inhibit --list` shows.
             shutdown: whether shutdown is held off too.
         """
-        # One within the other: what polkit is asked for both together is not what it is asked for each.
-        kinds = ["sleep", "shutdown"] if shutdown else ["sleep"]
         facts = ("--mode=block", "--who=hawkbit-rauc", f"--why={why}")
-        command = [word for kind in kinds for word in ("systemd-inhibit", f"--what={kind}", *facts)]
+        command = ["systemd-inhibit", "--what=sleep", *facts]
+        if shutdown:
+            # One within the other: for both together polkit asks for another permission than for each.
+            command += ["systemd-inhibit", "--what=shutdown", *facts]
         async with AsyncExitStack() as stack:
             try:
-                # The command runs once logind has agreed.
+                # systemd-inhibit runs the command once logind has agreed: the empty line says so.
                 trouble = await stack.enter_async_context(
-                    programs.beside([*command, "sh", "-c", "echo; exec cat"], within=INHIBITION)
+                    programs.running([*command, "sh", "-c", "echo; exec cat"], within=INHIBITION)
                 )
             except OSError:
                 trouble = ""  # a board without systemd
-            if trouble and not self._told:
+            if trouble and self._refusal.new(trouble):
                 log.info("sleep and shutdown are not held off: %s", trouble)
-                self._told = True
             yield
 
     async def reboot(self) -> None:
@@ -107,13 +108,14 @@ class Board:
         Never the system call itself: services and file systems are to end in order.
 
         Raises:
-            PassingError: if all refused.
+            PassingError: all refused.
         """
         if not self._logind:
             await self._run()
             return
         try:
-            await self._bus.call(LOGIND, "Reboot", "b", False, within=self._timeout)  # no question to anybody
+            # False: polkit asks nobody for a password.
+            await self._bus.call(LOGIND, "Reboot", "b", False, within=self._timeout)
         except PassingError as refusal:
             try:
                 await self._run()
@@ -123,6 +125,7 @@ class Board:
     async def _run(self) -> None:
         name = " ".join(self._command)
         try:
+            # A command may leave behind what reboots a moment later.
             code, lines = await programs.run(self._command, within=self._timeout, leaves=True)
         except OSError as error:
             raise PassingError(f"{name} can't be run ({error.strerror})") from None
@@ -143,10 +146,11 @@ def unit_witness(bus: Bus, unit: str) -> Callable[[], Awaitable[bool]]:
     Returns:
         A function that says whether the unit is active, or, for a `Type=oneshot` without
         `RemainAfterExit=`, ran and ended well: systemd's own account starts anew with each boot.
-        It raises BusError where systemd can't be asked.
+        It raises BusError if systemd can't be asked.
     """
 
     async def vouches() -> bool:
+        # Not GetUnit, which knows only units that are loaded.
         (path,) = await bus.call(SYSTEMD, "LoadUnit", "s", unit)
         of_unit = evolve(SYSTEMD, path=path, interface="org.freedesktop.systemd1.Unit")
         state = await bus.get(of_unit, "ActiveState")
@@ -155,6 +159,7 @@ def unit_witness(bus: Bus, unit: str) -> Callable[[], Awaitable[bool]]:
         facts: dict[str, Any] = await bus.get_all(
             evolve(of_unit, interface="org.freedesktop.systemd1.Service")
         )
+        # A unit that never ran has the result "success" as well.
         ended = facts.get("ExecMainExitTimestamp", 0) != 0
         return ended and (facts.get("Type"), facts.get("Result")) == ("oneshot", "success")
 

@@ -15,7 +15,7 @@ LONGEST_OUTPUT = 2000
 
 
 @contextlib.asynccontextmanager
-async def beside(command: Sequence[str], *, within: float) -> AsyncIterator[str]:
+async def running(command: Sequence[str], *, within: float) -> AsyncIterator[str]:
     """Have a program run for as long as the context lasts.
 
     Args:
@@ -23,7 +23,7 @@ async def beside(command: Sequence[str], *, within: float) -> AsyncIterator[str]
         within: seconds that it may take until then; afterwards it is not waited for.
 
     Returns:
-        What it said instead of the empty line; nothing where it is ready.
+        What it said instead of the empty line; nothing if it is ready.
 
     Raises:
         OSError: it can't be run.
@@ -37,7 +37,10 @@ async def beside(command: Sequence[str], *, within: float) -> AsyncIterator[str]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 said = await process.stdout.readline()
-        yield "" if said == b"\n" else said.decode(errors="replace").strip() or "it ended"
+        if said == b"\n":
+            yield ""
+        else:
+            yield said.decode(errors="replace").strip() or "it ended"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -56,10 +59,10 @@ async def run(
         command: its path and arguments.
         within: seconds after which it is killed, and all that it has started.
         environment: further variables.
-        leaves: whether it may leave something behind that goes on; else that is killed at its end.
+        leaves: whether it may leave something behind that goes on; otherwise that is killed at its end.
 
     Returns:
-        Its exit code, None where it was killed, and the last lines of what it printed, without empty ones.
+        Its exit code, None if it was killed, and the last lines of what it printed, without empty ones.
 
     Raises:
         OSError: it can't be run.
@@ -76,12 +79,14 @@ async def run(
     tail = b""
     try:
         async with asyncio.timeout(within):
+            # All of it is read: a program whose output nobody takes stands still.
             while piece := await process.stdout.read(4096):
                 tail = (tail + piece)[-LONGEST_OUTPUT:]
             await process.wait()
     except TimeoutError:
         return None, []
     finally:
+        # Its whole group: what a shell has started would go on otherwise, and after a deadline beside the next try.
         if not leaves or process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -89,5 +94,5 @@ async def run(
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but for what lets only us speak with systemd (sd_notify(3))."""
+    """Return our own environment without the door to systemd: what others say there only brings warnings (sd_notify(3))."""
     return {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}

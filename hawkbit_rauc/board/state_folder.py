@@ -13,8 +13,10 @@ STATE_FOLDER = Path("/var/lib/hawkbit-rauc")
 
 
 def state_folder() -> Path:
-    """Where the journal lies: what systemd's `StateDirectory=` made, else the default."""
-    named = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    """Return where the journal lies: in what systemd's `StateDirectory=` made, otherwise in the default."""
+    named = os.environ.get("STATE_DIRECTORY", "").partition(":")[
+        0
+    ]  # several are separated so (systemd.exec(5))
     return Path(named) if named else STATE_FOLDER
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What systemd is told of this service, by the protocol of sd_notify(3) and sd_watchdog_enabled(3).
 
-All of it is silent where systemd does not listen: it never fails the service.
+If systemd does not listen, nothing happens: it is no reason for the service to fail.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def notify(*assignments: str, environment: Mapping[str, str] = os.environ) -> bo
     if address.startswith("@"):  # an abstract socket
         address = "\0" + address[1:]
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as end:
-        end.setblocking(False)  # a full queue of systemd's shall not stop us
+        end.setblocking(False)  # a systemd that does not read must not stop us
         end.sendto("\n".join(assignments).encode(), address)
         return True
     return False
@@ -67,7 +67,7 @@ def watchdog_interval(environment: Mapping[str, str] = os.environ) -> float | No
         environment: where WATCHDOG_USEC and WATCHDOG_PID are looked up.
 
     Returns:
-        Seconds, half of what systemd waits; None where its watchdog is not for this process.
+        Seconds, half of what systemd waits; None if its watchdog is not for this process.
     """
     try:
         period = int(environment["WATCHDOG_USEC"])
@@ -76,7 +76,7 @@ def watchdog_interval(environment: Mapping[str, str] = os.environ) -> float | No
         return None
     if period <= 0 or process != os.getpid():
         return None
-    return period / 2e6
+    return period / 2e6  # microseconds, and half of them
 
 
 def _status(text: str) -> list[str]:

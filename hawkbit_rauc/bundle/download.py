@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Bytes to the disk: one bundle, received, hashed and written in one pass, resumed, made durable.
 
-Headers, redirects, TLS and the pool are httpx's, in a thread of our own; the body comes from the
-connection's own socket where that is exact. What the answers of a server mean is decided in
-`ranges`, what is on the disk is `part`'s matter.
+httpx does headers, redirects, TLS and the pool, in a thread of our own; the body comes from the
+connection's own socket if that gives exactly the body's bytes. `ranges` decides what a server's answers mean,
+`part_file` what is on the disk.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ import httpx
 from attrs import define, frozen
 
 from hawkbit_rauc.bundle import ranges, redirects
-from hawkbit_rauc.bundle.part_file import BLOCK, Part, beside
+from hawkbit_rauc.bundle.hashed_file import BLOCK
+from hawkbit_rauc.bundle.part_file import Part, files_beside
 from hawkbit_rauc.errors import DownloadError, MismatchError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Artifact
 from hawkbit_rauc.net.threads import in_thread
@@ -36,10 +37,14 @@ log = logging.getLogger(__name__)
 
 #: Requests after the first one within one fetch; then the story polls before it goes on.
 RESUMES = 3
-#: Seconds between two reports of the progress, and before a resume within one fetch.
-TICK, PAUSE = 0.25, 1.0
+#: Seconds between two reports of the progress.
+TICK = 0.25
+#: Seconds before a resume within one fetch.
+PAUSE = 1.0
 #: Seconds of a standstill that may be made up for above the speed limit.
 CATCH_UP = 0.05
+#: Seconds of silence that end an exchange if the configuration bounds them in no way.
+_LONGEST_SILENCE = 3600.0
 
 
 @frozen
@@ -53,7 +58,7 @@ class Downloads:
         speed_limit: bytes per second, 0 for none.
         low_speed_time, low_speed_rate: give up when fewer bytes per second than the rate arrived over
             this many seconds; 0 for never (curl's LOW_SPEED_TIME and LOW_SPEED_LIMIT).
-        boot_id: of this boot: of a part that another one has written, only what was safely on the disk counts.
+        boot_id: of this boot: of a part that another boot has written, only what was safely on the disk counts.
     """
 
     location: Path
@@ -65,7 +70,7 @@ class Downloads:
     boot_id: str = ""
 
     async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Path:  # noqa: ARG002
-        """Bring a bundle to the disk, verified and durable; resumes what is already there.
+        """Bring a bundle to the disk, verified and durable; what is there already is resumed.
 
         Args:
             artifact: what to fetch; its hash and size are checked unless hawkBit decrypts it on the way.
@@ -84,19 +89,19 @@ class Downloads:
         loop, stop = asyncio.get_running_loop(), threading.Event()
 
         def tell(done: int, total: int) -> None:
-            if not stop.is_set():
+            if not stop.is_set():  # what was under way when the fetch was cancelled
                 progress(done, total)
 
         def report(done: int, total: int) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(tell, done, total)
 
-        transfer = _Transfer(self, artifact, stop, report)
+        transfer = _Transfer(self, artifact, stop, _Pace(self, artifact, stop, report))
         running = asyncio.ensure_future(in_thread(transfer.run))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            transfer.interrupt()
+            transfer.interrupt()  # a thread can't be cancelled: it is woken, and abandoned if it does not end
             await asyncio.wait({running}, timeout=1.0)
             if not running.cancel() and not running.cancelled():
                 running.exception()  # nobody else will ask for it
@@ -104,7 +109,7 @@ class Downloads:
 
     def discard(self, *, older_than: float = 0) -> None:
         """Remove the bundle, its part and the note, if older than so many seconds; nothing to remove is fine."""
-        for path in (self.location, *beside(self.location)):
+        for path in (self.location, *files_beside(self.location)):
             try:
                 if not older_than or time.time() - path.lstat().st_mtime > older_than:
                     path.unlink()
@@ -125,9 +130,10 @@ class _Cut:
 
 
 class _Patience:
-    """A read timeout in whole seconds that shrinks until the headers are here, lest they drip in for ever.
+    """A read timeout in whole seconds that shrinks until the headers are here.
 
-    httpcore hands the timeout to `socket.settimeout` before each read, which asks for `__index__`.
+    httpx bounds each read, not all of them: a server that sends a header's letter from time to time would hold a
+    thread for ever. httpcore hands the timeout to `socket.settimeout` before each read, which asks for `__index__`.
     """
 
     def __init__(self, single: float) -> None:
@@ -141,6 +147,65 @@ class _Patience:
         return max(1, math.ceil(min(left, self.single)))
 
 
+class _Pace:
+    """Tells the progress, holds the speed limit, and gives up on a connection that hardly moves.
+
+    Args:
+        settings: the limits.
+        artifact: what is fetched.
+        stop: set to end a pause.
+        report: told the bytes that are here, and the total.
+    """
+
+    def __init__(
+        self,
+        settings: Downloads,
+        artifact: Artifact,
+        stop: threading.Event,
+        report: Callable[[int, int], None],
+    ) -> None:
+        self._settings = settings
+        self._url = artifact.url
+        self._stop = stop
+        self.report = report
+        self._reported = -math.inf
+        #: When the speed limit allows the next block.
+        self._due = 0.0
+        #: Since when, and with how many bytes here, the low speed is measured.
+        self._window = (0.0, 0)
+
+    def begin(self, have: int) -> None:
+        """Start the clocks of one exchange."""
+        self._due = time.monotonic()
+        self._window = (self._due, have)
+
+    def keep(self, have: int, total: int | None, count: int) -> None:
+        """Take notice of a block, and wait until the next one may come.
+
+        Args:
+            have: bytes that are here.
+            total: bytes of the whole, None if that is not known.
+            count: bytes of the block.
+
+        Raises:
+            DownloadError: too few bytes came for too long.
+        """
+        now = time.monotonic()
+        if now - self._reported >= TICK:
+            self._reported = now
+            self.report(have, total or 0)
+        if self._settings.speed_limit:
+            self._due = max(self._due, now - CATCH_UP) + count / self._settings.speed_limit
+            self._stop.wait(max(0.0, self._due - now))
+        begun, had = self._window
+        if self._settings.low_speed_time and now - begun >= self._settings.low_speed_time:
+            rate = (have - had) / (now - begun)
+            if rate < self._settings.low_speed_rate:
+                place = shown(self._url)
+                raise DownloadError(f"{place}: only {rate:.0f} bytes per second for {now - begun:.0f} s")
+            self._window = (now, have)
+
+
 @define(eq=False)
 class _Transfer:
     """One fetch, in a thread of its own."""
@@ -148,19 +213,16 @@ class _Transfer:
     settings: Downloads
     artifact: Artifact
     stop: threading.Event
-    report: Callable[[int, int], None]
-    socket: socket.socket | None = None
-    reported: float = -math.inf
-    due: float = 0.0
-    window: tuple[float, int] = (0.0, 0)
+    pace: _Pace
+    connection: socket.socket | None = None
 
     def interrupt(self) -> None:
         """Have the thread end soon; called from another one."""
         self.stop.set()
-        if self.socket is not None:
+        if self.connection is not None:
             with contextlib.suppress(OSError):
-                # not the ssl module's own shutdown, after which the thread would read on without TLS
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+                # Not the ssl module's own shutdown, after which the thread would read on without TLS.
+                socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
 
     def run(self) -> Path:
         """Fetch. Raises as `Downloads.fetch`."""
@@ -169,67 +231,75 @@ class _Transfer:
             if not bundle.open(resume=self.settings.resume):
                 self._fill(bundle)
                 bundle.finish()
-            self.report(bundle.have, bundle.have)
+            self.pace.report(bundle.have, bundle.have)
         finally:
             bundle.close()
         return self.settings.location
 
     def _fill(self, bundle: Part) -> None:
         """Ask until all bytes are here and right."""
-        if not self.artifact.url:
+        url = self.artifact.url
+        if not url:
             raise DownloadError("the server gives no link from which the bundle can be fetched")
-        url, started_over = self.artifact.url, False
-        for last in (False,) * RESUMES + (True,):
+        started_over = False
+        for resumes in range(RESUMES + 1):
             before = bundle.have
-            complete = bundle.have > 0 and bundle.have == bundle.size
-            meaning = ranges.Complete() if complete else self._exchange(url, bundle)
+            meaning = self._exchange(url, bundle)
             trouble: OfferGoneError | PassingError
+            go_on, pause = False, 0.0
             match meaning:
                 case ranges.Gone():
-                    better = ranges.space_for_plus(url)
-                    go_on, url = better is not None, better or url
                     trouble = OfferGoneError(f"{shown(url)} is not there any more")
+                    if better := ranges.space_for_plus(url):
+                        url, go_on = better, True
                 case ranges.Refused():
-                    kind = MismatchError if meaning.mismatch else DownloadError
-                    go_on = False
-                    trouble = kind(f"{shown(url)} {meaning.why}", retry_after=meaning.retry_after)
+                    trouble = meaning.error(shown(url))
                 case ranges.StartOver():
                     bundle.start_over()
-                    go_on, trouble = True, DownloadError(f"{shown(url)} can't be resumed")
+                    trouble, go_on = DownloadError(f"{shown(url)} can't be resumed"), True
                 case _Cut():
-                    go_on = bundle.have > before and self.settings.resume and bundle.digest is not None
                     trouble = DownloadError(f"{shown(url)}: {meaning.why}")
+                    # A server that gave nothing is not asked again before the next poll.
+                    go_on = bundle.have > before and self.settings.resume and bundle.digest is not None
+                    pause = PAUSE
                 case _:
                     wrong = bundle.wrong()
                     if wrong is None:
                         return
-                    go_on = bundle.resumed and not started_over  # the tail of the part may be torn
-                    trouble = (DownloadError if go_on else MismatchError)(f"{shown(url)}: {wrong}")
-                    started_over = True
+                    # Resumed bytes may be wrong without the server's fault, once: the tail of a part may be torn.
+                    go_on = bundle.resumed and not started_over
+                    kind = DownloadError if go_on else MismatchError
+                    trouble = kind(f"{shown(url)}: {wrong}")
                     bundle.start_over()
-            if last or not go_on:
+                    started_over = True
+            if resumes == RESUMES or not go_on:
                 raise trouble
             log.info("%s; asking again from %s", trouble, ranges.amount(bundle.have))
-            if isinstance(meaning, _Cut):
-                self.stop.wait(PAUSE)
+            self.stop.wait(pause)
 
     def _exchange(self, url: str, bundle: Part) -> ranges.Meaning | _Cut:
         """Do one request and take its body; `Take` means that all is here."""
+        if bundle.have > 0 and bundle.have == bundle.size:
+            # The power was cut between the last byte and the bundle's name: there is nothing to ask for.
+            return ranges.Complete()
         bundle.check_room()
-        idle = min(self.settings.http.timeout.read or 3600, self.settings.low_speed_time or 3600)
+        idle = min(
+            self.settings.http.timeout.read or _LONGEST_SILENCE,
+            self.settings.low_speed_time or _LONGEST_SILENCE,
+        )
         patience = _Patience(idle)
         try:
             with contextlib.closing(self._answer(url, bundle, patience)) as answer:
-                meaning = ranges.judge(answer.status_code, answer.headers, bundle.have, bundle.size)
+                meaning = ranges.read_answer(answer.status_code, answer.headers, bundle.have, bundle.size)
                 if not isinstance(meaning, ranges.Take):
                     return meaning
                 patience.end = math.inf
                 bundle.begin(meaning, answer.headers.get("etag"), url)
-                self.due = time.monotonic()
-                self.window = (self.due, bundle.have)
-                for block in self._blocks(answer, meaning, idle, bundle.buffers):
+                self.pace.begin(bundle.have)
+                for block in self._blocks(answer, meaning, idle, bundle.file.buffers):
                     bundle.append(block)
-                    self._keep_pace(bundle, len(block))
+                    self.pace.keep(bundle.have, bundle.total, len(block))
+        # ValueError: httpx and Python's own modules raise it for links and headers that make no sense.
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return _Cut(_why(error, idle))
         if bundle.total is not None and bundle.have < bundle.total:
@@ -253,62 +323,60 @@ class _Transfer:
         if self.stop.is_set() and "close" not in event:  # closing has to go on
             raise DownloadError("the download was stopped")
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self.socket = info["return_value"].get_extra_info("socket")
+            self.connection = info["return_value"].get_extra_info("socket")
 
     def _blocks(
         self, answer: httpx.Response, take: ranges.Take, idle: float, buffers: Iterator[memoryview]
     ) -> Iterator[bytes | memoryview]:
-        """Give the body in pieces: from the connection's own socket where that is exact, else by httpx."""
+        """Give the body in pieces, from the connection's own socket if that is exact, otherwise by httpx.
+
+        httpx's way takes some 50 times the instructions: its pieces are small, and copied.
+        """
         pieces = answer.iter_raw()  # kept: dropping it would close the connection
         stream = answer.extensions.get("network_stream")
         if (
             stream is None
-            or take.length is None
+            or take.length is None  # chunked: the socket gives the chunks' frames too
             or not answer.http_version.startswith("HTTP/1")
+            # TLS inside a TLS proxy: the socket gives the proxy's bytes.
             or isinstance(stream.get_extra_info("ssl_object"), ssl.SSLObject)
-        ):  # the last is TLS inside a TLS proxy, where the socket gives wrong bytes
+        ):
             yield from pieces
             return
-        connection = self.socket = stream.get_extra_info("socket")
+        connection = self.connection = stream.get_extra_info("socket")
         piece = next(pieces, b"")  # what httpcore received together with the headers
         yield piece
-        left = (take.length or 0) - len(piece)
-        limit = self.settings.speed_limit
-        size = max(1024, limit // 10) if limit else BLOCK
+        left = take.length - len(piece)
+        size = BLOCK
+        if limit := self.settings.speed_limit:
+            size = max(1024, limit // 10)  # a large block would come at once, then nothing for a while
         connection.settimeout(idle)
         while left > 0:
-            view = next(buffers)[:size]
-            error, filled, until = None, 0, time.monotonic() + TICK
-            try:
-                while filled < min(len(view), left) and (not filled or time.monotonic() < until):
-                    count = connection.recv_into(view[filled:], min(len(view), left) - filled)
-                    if not count:
-                        raise ConnectionError("the connection was closed early")
-                    filled += count
-            except OSError as caught:
-                error = caught
+            block = next(buffers)[: min(size, left)]
+            filled, error = _receive(connection, block)
             if filled:
-                yield view[:filled]
+                yield block[:filled]
             if error is not None:
                 raise error
             left -= filled
 
-    def _keep_pace(self, bundle: Part, count: int) -> None:
-        """Report progress, hold the speed limit, and give up on a connection that hardly moves."""
-        now = time.monotonic()
-        if now - self.reported >= TICK:
-            self.reported = now
-            self.report(bundle.have, bundle.total or 0)
-        if self.settings.speed_limit:
-            self.due = max(self.due, now - CATCH_UP) + count / self.settings.speed_limit
-            self.stop.wait(max(0.0, self.due - now))
-        begun, had = self.window
-        if self.settings.low_speed_time and now - begun >= self.settings.low_speed_time:
-            rate = (bundle.have - had) / (now - begun)
-            if rate < self.settings.low_speed_rate:
-                where = shown(self.artifact.url)
-                raise DownloadError(f"{where}: only {rate:.0f} bytes per second for {now - begun:.0f} s")
-            self.window = (now, bundle.have)
+
+def _receive(connection: socket.socket, block: memoryview) -> tuple[int, OSError | None]:
+    """Fill a block from a socket; on a slow link, take what came within a quarter of a second.
+
+    Returns:
+        How many bytes came, and what ended it early: bytes that came before count all the same.
+    """
+    filled, until = 0, time.monotonic() + TICK
+    try:
+        while filled < len(block) and (not filled or time.monotonic() < until):
+            count = connection.recv_into(block[filled:])
+            if not count:
+                return filled, ConnectionError("the connection was closed early")
+            filled += count
+    except OSError as error:
+        return filled, error
+    return filled, None
 
 
 def _why(error: Exception, idle: float) -> str:
@@ -319,6 +387,6 @@ def _why(error: Exception, idle: float) -> str:
         return f"nothing (complete) arrived for {idle:.0f} s"
     unusable = httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL | ValueError
     if isinstance(error, unusable):
-        return "the link can't be used"  # the library's words may repeat headers or the query
+        return "the link can't be used"  # the library's own words may repeat headers or the query
     words = str(error).partition("\n")[0] or type(error).__name__
     return re.sub(r"^\[Errno -?\d+\] ", "", words)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What to ask a file server for when a part is here already, and what its answer means.
 
-Pure rules, from RFC 9110 (13.1.5, 14) and from how hawkBit's versions differ from it: up to 0.9 its
-ETag comes without quotes and has to be sent back so, and a request without Range costs an entry in
-the action's history, so that even the first request is one for a range.
+Pure rules, from RFC 9110 (13.1.5, 14) and from how hawkBit's versions differ from it.
 """
 
 from __future__ import annotations
@@ -16,9 +14,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from attrs import frozen
 
+from hawkbit_rauc.errors import DownloadError, MismatchError
+
+#: Up to 18 digits: what a server sends must not become a number that costs time or memory.
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes +(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII | re.IGNORECASE)
 _UNSATISFIED = re.compile(r"bytes +\*/(\d{1,18})", re.ASCII | re.IGNORECASE)
+#: What a login page, a proxy or an API answers with; a bundle is none of it, whatever a server calls it.
 _PAGES = ("text/html", "application/xhtml+xml", "application/json")
 
 
@@ -28,8 +30,8 @@ class Take:
 
     Attributes:
         start: offset in bytes of the body's first byte; 0 with a part on the disk means from the beginning.
-        length: bytes of the body, None where the server did not say.
-        total: bytes of the whole file, None where the server did not say.
+        length: bytes of the body, None if the server did not say.
+        total: bytes of the whole file, None if the server did not say.
     """
 
     start: int
@@ -49,7 +51,7 @@ class Complete:
 
 @frozen
 class Gone:
-    """The server does not know or no longer gives this file."""
+    """The server does not know this file, or no longer gives it: hawkBit does so only while the action is open."""
 
 
 @frozen
@@ -58,7 +60,7 @@ class Refused:
 
     Attributes:
         why: the rest of a sentence that begins with the server's name.
-        retry_after: seconds that the server asked to wait, None where it did not.
+        retry_after: seconds that the server asked to wait, None if it did not.
         mismatch: the server has a file of another size than announced.
     """
 
@@ -66,69 +68,80 @@ class Refused:
     retry_after: float | None = None
     mismatch: bool = False
 
+    def error(self, server: str) -> DownloadError:
+        """Make the error that names the server as well."""
+        kind = MismatchError if self.mismatch else DownloadError
+        return kind(f"{server} {self.why}", retry_after=self.retry_after)
+
 
 Meaning = Take | StartOver | Complete | Gone | Refused
 
 
 def request(have: int, etag: str | None) -> dict[str, str]:
-    """Give the headers that ask for what is missing.
+    """Return the headers that ask for what is missing.
 
     Args:
         have: bytes on the disk.
         etag: of the answer that they came with, exactly as received.
-
-    Returns:
-        Headers; If-Range only for a strong tag (RFC 9110, 13.1.5) that can be sent back.
     """
     headers = {
+        # Not octets alone: hawkBit then answers 500 instead of 404, because its error is JSON.
         "Accept": "application/octet-stream, */*;q=0.1",
+        # Lengths and ranges are those of the file only if nothing compresses it on the way.
         "Accept-Encoding": "identity",
+        # A range from the beginning on, too: hawkBit counts each request without one in the action's history of
+        # 1,000 entries, and when that is full, it refuses the download itself.
         "Range": f"bytes={have}-",
     }
+    # The tag as it came: hawkBit up to 0.9 sends it without quotes, and knows it only so. Nothing else will do:
+    # hawkBit takes its own Last-Modified for older than the file and sends all of it, and answers 412 to an If-Match
+    # with the tag that it gave (0.10 and later).
     if have and etag and is_strong(etag):
         headers["If-Range"] = etag
     return headers
 
 
 def first_bytes() -> dict[str, str]:
-    """Give the headers that ask for the first four bytes, as RAUC does before it streams."""
+    """Return the headers that ask for the first four bytes, as RAUC does before it streams."""
     return {**request(0, None), "Range": "bytes=0-3"}
 
 
 def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
     """Say why RAUC can't stream from a server, by its answer to `first_bytes`.
 
-    RAUC asks for hundreds of ranges. hawkBit up to 0.9, which shows by an ETag without quotes, adds each to
-    the action's history, and refuses downloads when that is full.
-
     Args:
-        status: HTTP status, of an answer that `judge` would take.
+        status: HTTP status, of an answer that `read_answer` would take.
         headers: by lower-case name.
 
     Returns:
-        The rest of a sentence that begins with the server's name; None where it can.
+        The rest of a sentence that begins with the server's name; None if RAUC can.
     """
     etag = headers.get("etag", "")
+    # RAUC asks for hundreds of ranges. hawkBit up to 0.7 adds each to the action's history of 1,000 entries, and
+    # refuses the download when that is full. An ETag without quotes shows hawkBit up to 0.9: nothing shows more.
     if etag and not etag.startswith(('"', "W/")):
-        return "is of hawkBit up to 0.9 (its ETag has no quotes), whose history has no room for streaming"
+        return "is a hawkBit up to 0.9 (its ETag has no quotes), whose history may have no room for streaming"
     if status != HTTPStatus.PARTIAL_CONTENT:
         return "does not answer requests for ranges, without which RAUC can't stream"
     return None
 
 
 def is_strong(etag: str) -> bool:
-    """Tell whether a tag stands for exact bytes; also one without quotes (hawkBit up to 0.9)."""
+    """Say whether a tag stands for exact bytes (RFC 9110, 8.8.3) and can be sent back.
+
+    One without quotes does, too: hawkBit up to 0.9 sends such tags.
+    """
     return etag.isascii() and etag.isprintable() and etag == etag.strip() and not etag.startswith("W/")
 
 
-def judge(status: int, headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
-    """Tell what an answer to `request` means (RFC 9110, 14.4, 15.3.7, 15.5.17).
+def read_answer(status: int, headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
+    """Say what an answer to `request` means (RFC 9110, 14.4, 15.3.7, 15.5.17).
 
     Args:
         status: HTTP status.
         headers: by lower-case name.
         have: bytes on the disk, as asked.
-        size: bytes of the whole file as announced, None where unknown.
+        size: bytes of the whole file as announced, None if that is not known.
 
     Returns:
         What to do with the body and with the part on the disk.
@@ -151,13 +164,15 @@ def judge(status: int, headers: Mapping[str, str], have: int, size: int | None) 
         )
     length = None if "transfer-encoding" in headers else _number(headers.get("content-length"))
     if status == HTTPStatus.OK:
+        # The whole file: the server knows no ranges, or the file has changed; hawkBit up to 0.9 also if the range
+        # begins at 0. Its Content-Range, which hawkBit up to 0.9 adds to a 200 too, counts for nothing here (15.3.7).
         return _other_size(length, size) or Take(0, length, length)
     return _part(headers, media, length, have, size)
 
 
 def _part(headers: Mapping[str, str], media: str, length: int | None, have: int, size: int | None) -> Meaning:
-    """Judge a 206."""
-    if media == "multipart/byteranges":
+    """Read a 206."""
+    if media == "multipart/byteranges":  # allowed for several ranges only, and one was asked for (15.3.7.2)
         return Refused("answers one range with several")
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if match is None:
@@ -170,13 +185,14 @@ def _part(headers: Mapping[str, str], media: str, length: int | None, have: int,
         return Refused(f"sends an impossible range ({match[0]})")
     if length is not None and length != end - start + 1:
         return Refused(f"contradicts itself: {length} bytes announced for the range {match[0]}")
+    # A byte in the wrong place is worse than a failed download, so that a server's own idea of the range is refused.
     if start != have or (size is not None and end >= size):
         return StartOver() if have else Refused(f"sends another range ({match[0]}) than asked for")
     return Take(start, length, total)
 
 
 def _beyond_the_end(headers: Mapping[str, str], have: int, size: int | None) -> Meaning:
-    """Judge a 416."""
+    """Read a 416, whose Content-Range names the length of the file (`bytes */1000`)."""
     match = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
     total = int(match[1]) if match else None
     if other := _other_size(total, size):
@@ -218,7 +234,7 @@ def _sentence(status: int) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After (RFC 9110, 10.2.3) by the server's own clock.
+    """Read Retry-After (RFC 9110, 10.2.3) by the server's own clock: a board's may be wrong by years.
 
     Args:
         headers: by lower-case name.
@@ -237,15 +253,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def space_for_plus(url: str) -> str | None:
-    """Give the URL under which hawkBit finds a file whose name holds a space.
+    """Return the URL under which hawkBit finds a file whose name holds a space.
 
-    hawkBit writes such a name with `+` into its links, and answers 404 to them.
-
-    Args:
-        url: as in the link.
+    hawkBit (all versions) writes such a name with `+` into its links, as forms have it, and answers 404 to them.
 
     Returns:
-        The URL with `%20` in the last segment of its path, None where that changes nothing.
+        The URL with `%20` in the last segment of its path, None if that changes nothing.
     """
     try:
         parts = urlsplit(url)

@@ -15,6 +15,8 @@ MOST = 5
 def follow(http: httpx.Client, request: httpx.Request) -> httpx.Response:
     """Send a request and follow redirects, but none from https to http.
 
+    Not left to httpx, which would follow those too.
+
     Args:
         http: sends them; it decides anew for each place whether credentials may go there.
         request: the first one.
@@ -32,9 +34,8 @@ def follow(http: httpx.Client, request: httpx.Request) -> httpx.Response:
         if answer.next_request is None:
             return answer
         answer.close()
-        if request.url.scheme == "https" != answer.next_request.url.scheme:
-            raise DownloadError(
-                f"{shown(url)}: redirected from https to {shown(str(answer.next_request.url))}"
-            )
-        request = answer.next_request
+        following = answer.next_request
+        if request.url.scheme == "https" and following.url.scheme != "https":
+            raise DownloadError(f"{shown(url)}: redirected from https to {shown(str(following.url))}")
+        request = following
     raise DownloadError(f"{shown(url)}: redirected more than {MOST} times")

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """No bytes to the disk: RAUC fetches the bundle by itself while it installs.
 
-Before, we look whether that can go well, from both sides: the server has to answer requests for
-ranges, and RAUC has to be able to stream. RAUC hands its headers on to wherever it is redirected, so
-redirects are followed here, and it gets the last place alone with what that place may see.
+Before that, both sides are asked whether it can go well: the server has to answer requests for ranges, and RAUC has
+to be able to stream. RAUC tries each block for seconds, and a stream that breaks off leaves a half-written slot.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import httpx
 from attrs import field, frozen
 
 from hawkbit_rauc.bundle import ranges, redirects
-from hawkbit_rauc.errors import DeploymentError, DownloadError, MismatchError, OfferGoneError
+from hawkbit_rauc.errors import DeploymentError, DownloadError, OfferGoneError
 from hawkbit_rauc.model import Artifact, RemoteBundle
 from hawkbit_rauc.net import failures
 from hawkbit_rauc.net.threads import in_thread
@@ -33,8 +32,8 @@ class Streams:
 
     Args:
         http: asks whether the server can do it; it knows where a token may go.
-        refusal: asks RAUC why it can't stream a bundle; None where it can.
-        downloads: fetches a bundle that can't be streamed, where `fallback` is set.
+        refusal: asks RAUC why it can't stream a bundle; None if it can.
+        downloads: fetches a bundle that can't be streamed, if `fallback` is set.
         fallback: whether it does; otherwise the action fails, with the reason.
         origins: where the client certificate may go.
         certificate: client certificate and key, as `model.RemoteBundle` has them.
@@ -52,15 +51,15 @@ class Streams:
     verify: bool = True
 
     async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Source:
-        """See that a bundle can be streamed; size and hash are left to RAUC, which checks what it installs.
+        """See that a bundle can be streamed; its hash is left to RAUC, which checks the signature of what it installs.
 
         Args:
             artifact: what is to be installed.
-            progress: told of a download, where it comes to that.
+            progress: told of a download, if it comes to that.
             ahead: it is not to be installed now, so that there is nothing to stream it into.
 
         Returns:
-            The stream, or where it was downloaded to.
+            What RAUC is to stream, or the file that it was downloaded to.
 
         Raises:
             DeploymentError: it can't be streamed, and is not to be downloaded.
@@ -68,14 +67,14 @@ class Streams:
             MismatchError: it has a file of another size than announced.
             OfferGoneError: 404 or 410 (DDI: canceled or closed meanwhile).
             InstallerError: RAUC can't be asked, or does not get at the bundle.
-            PassingError: as the download.
+            PassingError: the download failed.
         """
         if ahead:
             return await self.downloads.fetch(artifact, progress, ahead=True)
         stream, why = await in_thread(self._look, artifact)
         why = why or await self.refusal(stream)
         if why is None:
-            log.info("RAUC will stream %s; its signature decides about what it gets", shown(stream.url))
+            log.info("RAUC will stream %s and check its signature", shown(stream.url))
             return stream
         if not self.fallback:
             raise DeploymentError(f"{why}; set stream_bundle = false or stream_fallback = true")
@@ -87,31 +86,39 @@ class Streams:
         self.downloads.discard(older_than=older_than)
 
     def _look(self, artifact: Artifact) -> tuple[RemoteBundle, str | None]:
-        """Ask the server as RAUC will; the bundle as it is there, and why it can't be streamed. Blocks."""
+        """Ask the server as RAUC will; blocks.
+
+        Returns:
+            The bundle in its last place, and why it can't be streamed, None if the server has nothing against it.
+        """
         url = artifact.url
         if not url:
             raise DownloadError("the server gives no link from which the bundle can be streamed")
         size = None if artifact.encrypted else artifact.size
         answer = self._ask(url)
-        meaning = ranges.judge(answer.status_code, answer.headers, 0, size)
+        meaning = ranges.read_answer(answer.status_code, answer.headers, 0, size)
         if isinstance(meaning, ranges.Gone) and (better := ranges.space_for_plus(url)):
             answer = self._ask(better)
-            meaning = ranges.judge(answer.status_code, answer.headers, 0, size)
+            meaning = ranges.read_answer(answer.status_code, answer.headers, 0, size)
         place = shown(str(answer.url))
         if isinstance(meaning, ranges.Gone):
             raise OfferGoneError(f"{place} is not there any more")
         if isinstance(meaning, ranges.Refused):
-            kind = MismatchError if meaning.mismatch else DownloadError
-            raise kind(f"{place} {meaning.why}", retry_after=meaning.retry_after)
+            raise meaning.error(place)
         why = ranges.unfit_for_streaming(answer.status_code, answer.headers)
         return self._allowed(answer.request), f"{place} {why}" if why else None
 
     def _ask(self, url: str) -> httpx.Response:
-        """Ask for the first bytes, wherever redirects lead."""
+        """Ask for the first bytes, wherever redirects lead.
+
+        RAUC would send its headers, our token among them, on to wherever it is redirected (rauc#2035): so the redirects
+        are followed here, and RAUC gets the last place alone, with what that place may see.
+        """
         try:
             request = self.http.build_request("GET", url, headers=ranges.first_bytes())
             answer = redirects.follow(self.http, request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+            # The library's own words may repeat headers or the query.
             raise DownloadError(f"{shown(url)}: the link can't be used") from None
         except (httpx.HTTPError, OSError) as error:
             place = failures.place(origin_of(urlsplit(url)))

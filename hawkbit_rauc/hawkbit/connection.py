@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes the one HTTP client, with its one TLS context, that speaks for the controller."""
+"""Makes the one HTTP client that speaks for the controller, and says where its token goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hawkbit_ddi as sdk
 import httpx
 
 from hawkbit_rauc.hawkbit.ddi import Hawkbit
-from hawkbit_rauc.model import Identity
+from hawkbit_rauc.hawkbit.identity import identity_of
 from hawkbit_rauc.net.urls import origin_of
 
 #: What DDI knows below a controller's path besides artifacts.
@@ -35,14 +35,14 @@ def connect(
 ) -> Hawkbit:
     """Make the one HTTP client, with its one TLS context, and speak for one controller with it.
 
-    Nothing is sent before the first call.
+    Nothing is sent before the first call. At most one way to authenticate can be given.
 
     Args:
         base_url: scheme, host, port and path prefix of hawkBit.
         controller: the controller's id.
         tenant: hawkBit's tenant.
         target_token: the controller's own token.
-        gateway_token: the tenant's token; at most one way to authenticate.
+        gateway_token: the tenant's token.
         client_certificate: paths of certificate and key, PEM, and the key's password if it has one.
         verify: whether the server's certificate is checked.
         ca_file: authorities to check it with, or a folder of them as openssl-rehash(1) makes it; None for httpx's.
@@ -50,7 +50,7 @@ def connect(
         connect_timeout: seconds for a connection.
         timeout: seconds for each wait of an answer.
         send_download_authentication: whether downloads carry the token.
-        download_origins: further origins (as `origin.origin_of` writes them) whose downloads carry it.
+        download_origins: further origins (as `net.urls.origin_of` writes them) whose downloads carry it.
 
     Returns:
         The adapter; close it at the end.
@@ -68,16 +68,20 @@ def connect(
         verify=(ca_file or True) if verify else False,
         proxy=proxy,
         timeout=httpx.Timeout(timeout, connect=connect_timeout),
-        total_timeout=2 * timeout,
+        total_timeout=2 * timeout,  # httpx bounds each read only: an answer could drip in for ever
     )
     token = f"TargetToken {target_token}" if target_token else f"GatewayToken {gateway_token}"
+    # As httpx gives paths: without escapes.
     root = f"{urlsplit(base_url).path.rstrip('/')}/{tenant}/controller/v1/{controller}"
     origins = frozenset(download_origins)
 
     def authenticate_download(request: httpx.Request) -> None:
-        # Runs after the SDK's own guard, which has taken the token off for all but hawkBit's origin.
+        # Runs after the SDK's own guard, which has taken the token off for all but hawkBit's origin. A file may lie
+        # there too, and its link may begin as the controller's own: what follows tells DDI and files apart.
         path = request.url.path
-        if path == root or (path.startswith(f"{root}/") and path[len(root) + 1 :].split("/")[0] in _API):
+        if path == root:
+            return
+        if path.startswith(f"{root}/") and path.removeprefix(f"{root}/").split("/")[0] in _API:
             return
         if not send_download_authentication:
             request.headers.pop("Authorization", None)
@@ -87,6 +91,5 @@ def connect(
     if origins or not send_download_authentication:
         hooks = client.http.event_hooks
         client.http.event_hooks = {**hooks, "request": [*hooks["request"], authenticate_download]}
-    identity = Identity(origin_of(urlsplit(client.base_url)), tenant, controller)
     secrets = tuple(secret for secret in (target_token, gateway_token) if secret)
-    return Hawkbit(client, identity, secrets=secrets)
+    return Hawkbit(client, identity_of(client.base_url, tenant, controller), secrets=secrets)

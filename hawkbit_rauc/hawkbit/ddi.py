@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """hawkBit through `hawkbit_ddi`: links, the poll's tag, what a deployment asks for, feedback.
 
-The only module that imports `hawkbit_ddi`. Its words (camelCase, HAL, statuses) end here.
+The SDK's words (camelCase, HAL, statuses) end here. What hawkBit's versions and goosebit do differently is said beside
+the lines that are there for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import httpx
 
 from hawkbit_rauc.errors import CredentialsError, HawkbitRaucError, OfferGoneError, ServerError
 from hawkbit_rauc.hawkbit import links, messages
+from hawkbit_rauc.hawkbit.attributes import fit
 from hawkbit_rauc.model import (
     Artifact,
     Chunk,
@@ -32,6 +34,7 @@ from hawkbit_rauc.model import (
 )
 from hawkbit_rauc.net import failures
 from hawkbit_rauc.net.threads import in_thread
+from hawkbit_rauc.once import Once
 
 
 class _Answer(Protocol):
@@ -43,10 +46,11 @@ A = TypeVar("A", bound=_Answer)
 
 log = logging.getLogger(__name__)
 
-#: Messages of an action's history that are asked for; our notes are among the newest.
+#: Messages of an action's history that are asked for (hawkBit gives 100 at most); our notes are among the newest.
 HISTORY = 50
+#: hawkBit keeps the code as a 32-bit number, and refuses the whole feedback for a larger one (400).
 _LARGEST_CODE = 2**31 - 1
-#: Refusals of feedback that a plainer text may avoid: hawkBit's, and goosebit's.
+#: Refusals of a body that a plainer text may avoid: hawkBit's, and goosebit's.
 _UNFIT = (400, 422)
 #: Feedback that something waits for; the rest is progress, which may be dropped.
 _ANSWERS = (Execution.CLOSED, Execution.REJECTED)
@@ -76,6 +80,7 @@ class Hawkbit:
         self._wall_clock = wall_clock
         self._etag: str | None = None
         self._last = Poll()
+        self._changed = Once()
 
     @property
     def identity(self) -> Identity:
@@ -95,7 +100,7 @@ class Hawkbit:
         """Ask for work (DDI base poll).
 
         Returns:
-            What the server said; the last answer again where nothing changed (304).
+            What the server said; its last answer again if nothing changed (304).
 
         Raises:
             ServerError: no readable answer, or a refusal.
@@ -108,33 +113,41 @@ class Hawkbit:
             self.forget()
             raise self._error(error) from error
         if answer.parsed is not None:
-            self.forget()
+            self.forget()  # first: an answer that can't be read must not be taken for known the next time
             self._last = _poll(answer.parsed)
             self._etag = answer.etag
         return self._last
 
     def forget(self) -> None:
-        """Drop the ETag of the last poll, because what it said was not (fully) handled."""
+        """Drop the ETag of the last poll, because what it said was not (fully) handled.
+
+        hawkBit answers 304 as long as its answer is the same, so that what is still open would never be seen again.
+        """
         self._etag = None
 
     async def deployment(self, offer: Offer) -> Deployment:
         """Read what an action asks for, with its history (DDI deploymentBase).
 
-        Never call it for an action that was closed: hawkBit would reopen it.
+        Never call it for an action that was closed: hawkBit (all versions) notes each read as "retrieved", also over
+        a finished action, which then counts as open and as not installed.
 
         Raises:
             OfferGoneError: 404, 410, or nothing to be done (goosebit's null).
             ServerError: no readable answer, or a refusal.
         """
         base = await self._follow(offer, sdk.DeploymentBase, HISTORY)
-        if "deployment" not in base.raw:
+        if (
+            "deployment" not in base.raw
+        ):  # all of the SDK's members may be absent, so an empty one tells nothing
             raise ServerError(f"{self._place} says nothing about the deployment of action {offer.action}")
+        # A proxy that answers from its cache: another action's bundle would be installed, and its feedback refused.
         if links.action_id(base.id) not in (None, offer.action):
             raise ServerError(
                 f"{self._place} was asked for action {offer.action}, and answers with {base.id}"
             )
         return Deployment(
             action=offer.action,
+            # hawkBit always says these; a server that does not wants what a plain deployment is.
             download=base.deployment.download or "forced",
             update=base.deployment.update or "forced",
             window=base.deployment.maintenance_window,
@@ -146,7 +159,7 @@ class Hawkbit:
         """Read which action is to be stopped (DDI cancelAction).
 
         Returns:
-            The action's id: of `stopId`, of `id`, or of the link.
+            The action's id: of `stopId`, of `id`, or of the link. In hawkBit all three are the same number.
 
         Raises:
             OfferGoneError: 404 or 410.
@@ -162,7 +175,7 @@ class Hawkbit:
         server's quota is dropped. A call that is cancelled may still arrive, but is not repeated.
 
         Returns:
-            ACCEPTED, or CLOSED where the server does not want it (any more): 404, 405, 410.
+            ACCEPTED, or CLOSED if the server does not want it (any more): 404, 405, 410.
 
         Raises:
             ServerError: no answer, or a refusal; whether the server has it is not known.
@@ -171,8 +184,12 @@ class Hawkbit:
         try:
             await in_thread(self._tell, feedback, abandoned)
         except sdk.DdiError as error:
+            # 410: the action is over, perhaps by our own feedback whose answer was lost. 404: it is not ours any more.
+            # 405: a cancelation is answered that is not asked for any more.
             if _refuses(error, 404, 405, 410):
-                log.debug("feedback for action %s is not wanted: %s", feedback.action, error)
+                log.debug(
+                    "the server does not take feedback for action %s any more: %s", feedback.action, error
+                )
                 return Told.CLOSED
             raise self._error(error) from error
         finally:
@@ -190,7 +207,9 @@ class Hawkbit:
         return tuple(base.action_history.messages)
 
     async def consent(self, consent: Consent) -> None:
-        """Give consent to an action, or refuse it, which does not end it (DDI confirmation feedback).
+        """Give consent to an action, or refuse it (DDI confirmation feedback).
+
+        A refusal does not end the action: hawkBit goes on asking.
 
         Raises:
             OfferGoneError: it does not wait (any more): 404, 410.
@@ -214,6 +233,7 @@ class Hawkbit:
         Raises:
             ServerError: no answer, or a refusal.
         """
+        # A body always, though it may be left out: without a Content-Type hawkBit up to 1.0 answers 415.
         body = sdk.ActivateAutoConfirm(initiator="hawkbit-rauc", remark="auto_confirmation = on")
         try:
             if on:
@@ -221,10 +241,10 @@ class Hawkbit:
             else:
                 await in_thread(sdk.deactivate_auto_confirm.sync, client=self._client)
         except sdk.ConflictError:
-            return  # it is on already
+            return  # it is on already (409)
         except sdk.DdiError as error:
             if _refuses(error, 404, 405):
-                log.warning("this server knows no automatic confirmation, so auto_confirmation does nothing")
+                log.warning("the server has no automatic confirmation, so auto_confirmation has no effect")
                 return
             raise self._error(error) from error
 
@@ -232,16 +252,19 @@ class Hawkbit:
         """Send the controller's attributes (DDI configData), merged with what the server has.
 
         Args:
-            attributes: at most 100; nothing is sent where there are none.
+            attributes: in order of importance. What hawkBit does not take is changed or left out, with a warning, once.
 
         Raises:
             ServerError: no answer, or a refusal.
         """
-        if not attributes:
-            return
-        # hawkBit up to 0.3.0M6 wants a status too.
+        fitted, changed = fit(attributes)
+        for sentence in self._changed.new(*changed):
+            log.warning("%s", sentence)
+        # Empty data is refused (400), and without an answer the poll's link configData stays for ever.
+        data = fitted or {"client": "hawkbit-rauc"}
+        # hawkBit up to 0.3.0M6 wants a status, too; later ones and goosebit pass it over.
         done = sdk.Status(execution="closed", result=sdk.Result(finished="success"))
-        body = sdk.ConfigData(data=dict(attributes), mode="merge", status=done)
+        body = sdk.ConfigData(data=data, mode="merge", status=done)
         try:
             await in_thread(sdk.put_config_data.sync, client=self._client, body=body)
         except sdk.DdiError as error:
@@ -252,12 +275,10 @@ class Hawkbit:
     async def tell_installed(self, distribution_set: str, version: str) -> bool:
         """Say what the board runs that no action of the server brought (DDI installedBase, since hawkBit 0.6).
 
-        Args:
-            distribution_set: its name.
-            version: its version.
+        Only if the server has nothing to be done: while an action is open hawkBit answers 200, and takes no notice.
 
         Returns:
-            False where the server knows no such complete set, or is too old.
+            False if the server knows no such complete set, or is too old.
 
         Raises:
             ServerError: no answer, or a refusal.
@@ -266,7 +287,9 @@ class Hawkbit:
         try:
             await in_thread(sdk.put_installed_base.sync, client=self._client, body=body)
         except sdk.DdiError as error:
-            if _refuses(error, 400, 404, 405):
+            if _refuses(
+                error, 400, 404, 405
+            ):  # an incomplete set; an unknown one, or no such path; the path for GET only
                 return False
             raise self._error(error) from error
         return True
@@ -285,26 +308,30 @@ class Hawkbit:
 
     def _artifact(self, artifact: sdk.Artifact, chunk: sdk.Chunk) -> Artifact:
         filename = artifact.filename or ""
+        size = artifact.size
         href = links.file_link({name: link.href for name, link in artifact.links.items()})
         try:
             url = self._client.rebase(links.with_spaces(href, filename)) if href else None
         except sdk.LinkError as error:
+            # Only if it is the bundle, the action fails for it.
             log.debug("no usable link to %s: %s", filename, error)
             url = None
         told = artifact.hashes
         return Artifact(
             filename=filename,
-            size=artifact.size if artifact.size is not None and artifact.size >= 0 else None,
+            size=size if size is not None and size >= 0 else None,
+            # hawkBit up to 0.3.0M4 has no sha256 of a file, goosebit sha1 alone, and md5 may be null.
             hashes=links.hashes({"sha256": told.sha256, "sha1": told.sha1, "md5": told.md5}),
             url=url,
             encrypted=bool(chunk.encrypted),
         )
 
     def _tell(self, feedback: Feedback, abandoned: threading.Event) -> None:
-        """Post feedback, a second time in plain words where that may help; blocks."""
+        """Post feedback, a second time in plain words if that may help; blocks."""
         try:
             self._post(feedback, messages.fit(feedback.details, self._secrets))
         except sdk.StatusError as error:
+            # 1,000 entries of the action, or 50 messages of one feedback: the latter also for the one that closes it.
             full = isinstance(error, sdk.QuotaExceededError)
             if full and feedback.execution not in _ANSWERS:
                 log.debug("progress of action %s is dropped: %s", feedback.action, error)
@@ -316,14 +343,16 @@ class Hawkbit:
 
     def _post(self, feedback: Feedback, texts: list[str]) -> None:
         post = sdk.post_cancel_feedback.sync if feedback.cancel else sdk.post_deployment_feedback.sync
-        code = feedback.code
+        code = feedback.code if feedback.code is not None and abs(feedback.code) <= _LARGEST_CODE else None
         status = sdk.Status(
             execution=feedback.execution.value,
             result=sdk.Result(finished=feedback.finished.value),
-            code=code if code is not None and abs(code) <= _LARGEST_CODE else None,
+            code=code,
             details=texts,
         )
-        # No timestamp: a board's clock may be wrong, and hawkBit's own is not.
+        # No timestamp: a board's clock may be wrong, and hawkBit's own is not. hawkBit takes a success as installed
+        # only if it is newer than the last one (0.7 and later): a clock that is behind leaves the update pending for
+        # ever, one that was ahead once spoils all later ones.
         post(feedback.action, client=self._client, body=sdk.ActionFeedback(status=status))
 
     @property
@@ -360,7 +389,7 @@ def _offer(base: sdk.ControllerBase, relation: str) -> Offer | None:
         return None
     action = links.action_of(link.href)
     if action is None:
-        log.debug("the link %s names no action and is passed over", relation)
+        log.debug("the link %s names no action and is ignored", relation)
         return None
     return Offer(action, link.href)
 
@@ -368,8 +397,7 @@ def _offer(base: sdk.ControllerBase, relation: str) -> Offer | None:
 def _refuses(error: sdk.DdiError, *statuses: int) -> bool:
     """Say whether hawkBit itself refused with one of these statuses.
 
-    Proxies whose server is away answer 404 too, but with a page of their own: hawkBit's refusals are empty or
-    JSON.
+    A proxy whose server is away answers 404, too, but with a page of its own: hawkBit's refusals are empty or JSON.
     """
     if not isinstance(error, sdk.StatusError) or error.status not in statuses:
         return False
@@ -380,5 +408,5 @@ def _refuses(error: sdk.DdiError, *statuses: int) -> bool:
 
 
 def _is_null(error: sdk.DdiError) -> bool:
-    """Say whether the answer is JSON's null, with which goosebit says that there is nothing to be done."""
+    """Say whether the answer is JSON's null: so goosebit says, with 200, that there is nothing to be done."""
     return isinstance(error, sdk.UnreadableAnswerError) and error.content.strip() == b"null"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What stands in hawkBit's links, and which of them leads to a file. Pure."""
+"""What hawkBit's links say, and which of them leads to a file. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 #: What can be an action's id: hawkBit's are positive numbers, goosebit's may be -1.
 _ID = re.compile(r"-?[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+#: Hexadecimal digits of each hash.
 _DIGITS = {"sha256": 64, "sha1": 40, "md5": 32}
 
 
 def action_id(text: str | None) -> str | None:
-    """Return a text that can be the id of an action, else None."""
+    """Return a text if it can be the id of an action, otherwise None."""
     return text if text and _ID.fullmatch(text) else None
 
 
 def action_of(href: str) -> str | None:
-    """Return the id of the action that a link names at the end of its path (DDI), None where it names none."""
+    """Return the id of the action that a link names at the end of its path (DDI), None if it names none."""
     try:
         path = urlsplit(href).path
     except ValueError:
@@ -27,13 +28,16 @@ def action_of(href: str) -> str | None:
 
 
 def file_link(links: Mapping[str, str]) -> str | None:
-    """Choose the link to a file; operators name the relations, stock hawkBit says `download-http` only.
+    """Choose the link to a file.
+
+    DDI's documentation names the relation `download`, stock hawkBit gives `download-http`, over TLS as well, and
+    operators may name it as they like.
 
     Args:
         links: href by relation.
 
     Returns:
-        The href of `download`, else `download-http`, else of any that is no checksum's; None without.
+        The href of `download`, otherwise of `download-http`, otherwise of any that is no checksum's; None without.
     """
     for relation in ("download", "download-http"):
         if relation in links:
@@ -48,10 +52,10 @@ def with_spaces(href: str, filename: str) -> str:
 
     Args:
         href: the link.
-        filename: the file's name as told.
+        filename: the file's name, as the server says.
 
     Returns:
-        The link, with `%20` where it ends in the form-encoded name.
+        The link, with `%20` for the blanks if it ends in the form-encoded name.
     """
     ending = quote_plus(filename)
     if " " not in filename or not href.endswith(f"/{ending}"):
@@ -60,7 +64,10 @@ def with_spaces(href: str, filename: str) -> str:
 
 
 def hashes(told: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the hashes that can be some, in lower case, by algorithm."""
+    """Return those hashes that have the form of one, in lower case, by algorithm.
+
+    A wrong one would refuse the right bundle for ever.
+    """
     return {
         name: value.lower()
         for name, value in told.items()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes sentences fit for an action's history at hawkBit. Pure.
 
-hawkBit takes 50 messages of 512 characters a feedback (longer ones are cut into pieces, each of which
-counts), refuses markup with 400, even for the feedback that closes an action, and hides messages that
-begin as its own do. A history is read by many: what looks like a secret never gets there.
+hawkBit cuts messages into pieces of 512 characters and takes 50 pieces a feedback; with more, or with markup in one of
+them, it refuses the feedback, even the one that closes an action. A history is read by many: what looks like a secret
+never gets there.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+#: Of hawkBit's 50, the code and a message of the server's own take one each.
 MOST_TEXTS = 48
 #: Characters as Java counts them: those beyond the basic plane are two.
 LONGEST_TEXT = 512
 #: Bytes of all texts together.
 MOST_BYTES = 24_000
 LONGEST_PLAIN = 200
-#: How hawkBit's own messages begin, which it leaves out of the history that controllers read.
+#: How hawkBit's own messages begin: it leaves all that begin so out of the history that controllers read, ours as well.
 SERVERS_OWN = "Update Server"
 
-_LARGEST_READ = 64_000
+#: Characters of a text that are looked at: what a server or a program said may have any length.
+_LONGEST_READ = 64_000
 _BASIC_PLANE = 0xFFFF
 _SECRETS = (
     # a link's user and query: tokens of signed URLs
@@ -43,8 +45,7 @@ def fit(texts: Iterable[str], secrets: Iterable[str] = ()) -> list[str]:
         secrets: values that are blotted out wherever they stand.
 
     Returns:
-        At most 48 texts of at most 512 characters, 24 kB together, without markup, control
-        characters and secrets (DDI §4.3).
+        At most 48 texts of at most 512 characters, 24 kB together, without markup, control characters and secrets.
     """
     known = [secret for secret in secrets if secret]
     fitting: list[str] = []
@@ -68,31 +69,36 @@ def plain(texts: Iterable[str], secrets: Iterable[str] = ()) -> list[str]:
         secrets: values that are blotted out wherever they stand.
 
     Returns:
-        One text of at most 200 ASCII characters, or none where there is nothing to say.
+        One text of at most 200 ASCII characters, or none if there is nothing to say.
     """
-    first = next(iter(fit(texts, secrets)), "")
-    said = " ".join(re.sub(r"[^A-Za-z0-9 .,:()/_+-]", " ", first)[:LONGEST_PLAIN].split())
-    return [said] if said else []
+    fitting = fit(texts, secrets)
+    if not fitting:
+        return []
+    words = re.sub(r"[^A-Za-z0-9 .,:()/_+-]", " ", fitting[0])[:LONGEST_PLAIN].split()
+    return [" ".join(words)] if words else []
 
 
 def _clean(text: str, secrets: list[str]) -> str:
-    text = text[:_LARGEST_READ].encode(errors="replace").decode()
+    text = text[:_LONGEST_READ].encode(errors="replace").decode()
     for secret in secrets:
         text = text.replace(secret, "***")
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
-    text = "".join(letter if letter.isprintable() else " " for letter in text.translate({60: "(", 62: ")"}))
+    # hawkBit refuses what could be a tag of HTML, such as `<urlopen error>` in the words of a library.
+    text = text.replace("<", "(").replace(">", ")")
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = " ".join(text.split())
     return f"- {text}" if text.startswith(SERVERS_OWN) else text
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a text between words where it is too long: the root cause often stands at the end."""
+    """Cut a text that is too long between words; nothing is left out, since the root cause often stands at the end."""
     while text:
         end = _units_end(text)
         if end < len(text):
             space = text.rfind(" ", end // 2, end + 1)
-            end = space if space > 0 else end
+            if space > 0:
+                end = space
         piece, text = text[:end].rstrip(), text[end:].lstrip()
         if text.startswith(SERVERS_OWN):
             text = f"- {text}"

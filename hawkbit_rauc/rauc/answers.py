@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What RAUC's answers and its configuration mean. Pure but for the reading of `system.conf`."""
+"""What RAUC's answers and its configuration mean. Pure, but for the reading of `system.conf`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
-from hawkbit_rauc.board.dbus import plain, sentence
+from hawkbit_rauc.board.dbus import BUS_ERROR, one_line, untyped
 from hawkbit_rauc.errors import RefusedError
 from hawkbit_rauc.model import BundleFacts, RemoteBundle, Slot
 from hawkbit_rauc.net.urls import shown
@@ -26,25 +26,35 @@ SYSTEM_CONF = (
 #: The section [meta.hawkbit-rauc] of a bundle's manifest is for us.
 META = "hawkbit-rauc"
 
-#: What RAUC says where the bundle's server can't be reached (any more): its own words, and the kernel's for a
+#: What RAUC says if the bundle's server can't be reached (any more): its own words, and the kernel's for a
 #: read from the stream that failed.
 BROKEN_STREAM = re.compile("Failed to stream bundle|Input/output error", re.IGNORECASE)
-UNKNOWN_METHOD = "org.freedesktop.DBus.Error.UnknownMethod"
-DBUS_ERROR = "org.freedesktop.DBus.Error."
+UNKNOWN_METHOD = f"{BUS_ERROR}UnknownMethod"
 
 
 def is_busy(error: RefusedError) -> bool:
-    """Say whether RAUC refused because it is at something else."""
-    return "already processing a different method" in error.text.lower()  # InstallBundle's begins with "A"
+    """Say whether RAUC refused because it is at something else.
+
+    By the text, since RAUC gives all its errors the same D-Bus name (GLib's for one that was not mapped).
+    """
+    # InstallBundle's text begins with a capital letter.
+    return "already processing a different method" in error.text.lower()
+
+
+def refuses_option(error: RefusedError) -> bool:
+    """Say whether RAUC refused because it does not know an option; there is no way to ask it which ones it knows."""
+    return error.text.startswith("Unsupported key")
 
 
 def reason(text: str, bundle: RemoteBundle) -> str:
     """Make a sentence of an error text, which may repeat the URL with its query."""
-    return sentence(text.replace(bundle.url, shown(bundle.url))) or "it does not say why"
+    return one_line(text.replace(bundle.url, shown(bundle.url))) or "it does not say why"
 
 
 def access_to(bundle: Source) -> tuple[str, dict[str, tuple[str, Any]]]:
     """Translate a bundle into what InstallBundle and InspectBundle take (RAUC >= 1.7).
+
+    Only what is needed: RAUC refuses a call for one option that it does not know.
 
     Returns:
         Path or URL, and the options for access to it as an `a{sv}`.
@@ -65,21 +75,21 @@ def read_slots(found: Iterable[tuple[str, Mapping[str, Any]]], boot_slot: str) -
 
     Args:
         found: its `a(sa{sv})`.
-        boot_slot: property BootSlot, which names the booted slot by bootname, name or device where no
-            slot says of itself that it is booted.
+        boot_slot: property BootSlot. It names the booted slot if no slot says of itself that it is booted: by
+            bootname, name or device, as the kernel's command line had it.
     """
-    slots = tuple(_slot(str(name), plain(status)) for name, status in found)
-    if any(slot.state == "booted" for slot in slots):
-        return slots
-    return tuple(
-        evolve(slot, state="booted")
-        if boot_slot and boot_slot in (slot.bootname, slot.name, slot.device)
-        else slot
-        for slot in slots
-    )
+    slots = [_slot(str(name), untyped(status)) for name, status in found]
+    if not boot_slot or any(slot.state == "booted" for slot in slots):
+        return tuple(slots)
+    for index, slot in enumerate(slots):
+        if boot_slot in (slot.bootname, slot.name, slot.device):
+            slots[index] = evolve(slot, state="booted")
+    return tuple(slots)
 
 
 def _slot(name: str, status: Mapping[str, Any]) -> Slot:
+    """Translate one slot; RAUC leaves out what it does not know, old ones more than new ones."""
+
     def text(key: str) -> str | None:
         value = status.get(key)
         return value if isinstance(value, str) and value else None
@@ -109,42 +119,53 @@ def _slot(name: str, status: Mapping[str, Any]) -> Slot:
 
 def read_facts(found: Mapping[str, Any]) -> BundleFacts:
     """Translate the answer of InspectBundle (RAUC >= 1.10)."""
-    answer = plain(dict(found))
-    value = answer.get("manifest-hash")
+    answer = untyped(dict(found))
+    value = answer.get("manifest-hash")  # beside the member `update`, not in it
     manifest_hash = value if isinstance(value, str) and value else None
     meta = answer.get("meta")
     own = meta.get(META) if isinstance(meta, dict) else None
     word = own.get("reboot") if isinstance(own, dict) else None
-    return BundleFacts(manifest_hash, {"yes": True, "no": False}.get(str(word)))
+    reboot = None
+    if word == "yes":
+        reboot = True
+    elif word == "no":
+        reboot = False
+    return BundleFacts(manifest_hash, reboot)
 
 
 def read_version(xml: str) -> str:
-    """Say what the introspected interface tells of RAUC's version; it has no property for that."""
-    for mark, version in (
-        ('"GetArtifactStatus"', "1.13 or later"),
-        ('"InspectBundle"', "1.9 to 1.12"),
-        ('"InstallBundle"', "1.3 to 1.8"),
-    ):
-        if mark in xml:
-            return version
+    """Say what the introspected interface tells of RAUC's version: no property and no method does."""
+    if '"GetArtifactStatus"' in xml:
+        return "1.13 or later"
+    if '"InspectBundle"' in xml:
+        return "1.9 to 1.12"
+    if '"InstallBundle"' in xml:
+        return "1.3 to 1.8"
     return "before 1.3"
 
 
 def read_boot_loader(files: Iterable[Path]) -> str | None:
-    """Read which boot loader RAUC is configured for; None where the file can't be read or does not say."""
+    """Read which boot loader RAUC is configured for, which RAUC itself does not tell.
+
+    Returns:
+        Its name; None if the first file that is there can't be read, or does not say.
+    """
     for file in files:
         try:
-            lines = file.read_text(errors="replace").splitlines()
+            return _boot_loader(file.read_text(errors="replace"))
         except FileNotFoundError:
             continue
         except OSError:
-            return None
-        section = ""
-        for line in (line.strip() for line in lines):
-            if line.startswith("["):
-                section = line
-            key, equals, value = line.partition("=")
-            if section == "[system]" and equals and key.rstrip() == "bootloader":
-                return value.strip() or None
-        return None
+            return None  # a later file does not step in for one that can't be read: RAUC reads the first, too
+    return None
+
+
+def _boot_loader(text: str) -> str | None:
+    section = ""
+    for line in text.splitlines():
+        if line.strip().startswith("["):
+            section = line.strip()
+        key, equals, value = line.partition("=")
+        if section == "[system]" and equals and key.strip() == "bootloader":
+            return value.strip() or None
     return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """RAUC over its D-Bus interface: look at the slots, install a bundle and see how it ends, mark a slot.
 
-Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.xml. What it is careful about:
+Holds for RAUC 1.8 and later; names are those of de.pengutronix.rauc.Installer.xml. What is odd about RAUC:
 
 * Only `Completed` ends an installation. `Operation` turns `idle` too when somebody's second
   InstallBundle is refused while the first goes on.
@@ -19,7 +19,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from hawkbit_rauc.board.dbus import BUS, Bus, Peer, sentence
+from hawkbit_rauc.board.dbus import BUS, Bus, Peer, one_line
 from hawkbit_rauc.errors import BusError, InstallationError, InstallerBusyError, InstallerError, RefusedError
 from hawkbit_rauc.model import BundleFacts, RemoteBundle, System
 from hawkbit_rauc.ports import Progress, Source
@@ -40,10 +40,10 @@ from hawkbit_rauc.rauc.installation import Installation, Pulse
 NAME = "de.pengutronix.rauc"
 RAUC = Peer("RAUC", "rauc.service", NAME, "/", f"{NAME}.Installer")
 
-
 #: Seconds for reading and verifying a bundle; the signature of a plain one covers all of its bytes.
 INSPECTION = 300.0
 
+#: Which signals the bus brings. RAUC's well-known name is known to the bus alone: signals carry the unique one.
 _RULES = (
     f"type='signal',sender='{NAME}',path='/'",
     f"type='signal',sender='{BUS.name}',interface='{BUS.interface}',member='NameOwnerChanged',arg0='{NAME}'",
@@ -87,14 +87,14 @@ class Rauc:
         self._witness = witness
         self._system_conf = tuple(system_conf)
         self._pulse = pulse or Pulse()
-        self._takes_transaction = True
+        self._takes_transaction = True  # until RAUC refuses it
 
     async def system(self) -> System:
         """Look at slots, primary and boot state.
 
         Raises:
-            InstallerBusyError: if RAUC is installing, when it tells nothing of its slots.
-            InstallerError: if RAUC can't be asked.
+            InstallerBusyError: RAUC is installing, and then tells nothing of its slots.
+            InstallerError: RAUC can't be asked.
         """
         with _said_of_the_installer():
             properties = await self._idle()
@@ -104,7 +104,7 @@ class Rauc:
             except RefusedError as error:
                 if error.name != UNKNOWN_METHOD:
                     raise
-                slots = ()
+                slots = ()  # a RAUC without this call tells nothing of slots
             return System(
                 slots=slots,
                 primary=await self._primary(),
@@ -120,12 +120,12 @@ class Rauc:
             bundle: where it is; RAUC reads what it has to.
 
         Returns:
-            Nothing where RAUC can't tell: before 1.10, or of a bundle that it does not accept, of which the
-            installation will say why.
+            Nothing if RAUC can't tell: before 1.10, or of a bundle that it does not accept; the installation will
+            say why.
 
         Raises:
-            InstallerBusyError: if RAUC is installing.
-            InstallerError: if RAUC can't be asked.
+            InstallerBusyError: RAUC is installing.
+            InstallerError: RAUC can't be asked.
         """
         with _said_of_the_installer():
             try:
@@ -140,11 +140,11 @@ class Rauc:
             bundle: where it is.
 
         Returns:
-            Why RAUC can't stream it; None where it can.
+            Why RAUC can't stream it; None if it can.
 
         Raises:
-            InstallerBusyError: if RAUC is installing.
-            InstallerError: if RAUC can't be asked, or if it does not get at the bundle just now.
+            InstallerBusyError: RAUC is installing.
+            InstallerError: RAUC can't be asked, or does not get at the bundle just now.
         """
         with _said_of_the_installer():
             try:
@@ -166,21 +166,24 @@ class Rauc:
             progress: called with per cent and 100.
 
         Raises:
-            InstallationError: if RAUC refused the bundle or failed to install it.
-            InstallerBusyError: if it is busy with another installation; nothing was begun.
-            InstallerError: if RAUC or the bus is not there, went away or hangs, or the stream broke off.
+            InstallationError: RAUC refused the bundle or failed to install it.
+            InstallerBusyError: it is busy with another installation; nothing was begun.
+            InstallerError: RAUC or the bus is not there, went away or hangs, or the stream broke off.
         """
         with _said_of_the_installer():
             await self._install(bundle, transaction, progress)
 
     async def _install(self, bundle: Source, transaction: str, progress: Progress) -> None:
-        async with self._bus.listen(*_RULES) as stream:
+        # Listen first: a small bundle is installed in 0.1 s.
+        async with self._bus.listen(*_RULES) as inbox:
+            # RAUC refuses a second installation, but says `Operation` idle from then on, while the first goes on.
             await self._idle()
             (owner,) = await self._bus.call(BUS, "GetNameOwner", "s", NAME)
-            stream.senders = frozenset((owner, BUS.name))
+            inbox.senders = frozenset((owner, BUS.name))
             # The unique name: another RAUC that is started meanwhile shall not get our call.
             rauc = evolve(RAUC, name=owner)
-            installation = Installation(self._bus, rauc, stream, self._pulse, progress, bundle)
+            installation = Installation(self._bus, rauc, inbox, self._pulse, progress, bundle)
+            # RAUC before 1.10 refuses the whole call for the transaction's id.
             if self._takes_transaction:
                 options = {"transaction-id": ("s", transaction)}
                 if await installation.run(options):
@@ -197,17 +200,21 @@ class Rauc:
             slot: its name; "booted" and "other" are RAUC's own words for two of them.
 
         Raises:
-            InstallerBusyError: if RAUC is installing.
-            InstallerError: if RAUC can't be asked or could not do it.
+            InstallerBusyError: RAUC is installing.
+            InstallerError: RAUC can't be asked, or could not do it.
         """
         with _said_of_the_installer():
             try:
                 await self._call("Mark", "ss", state, slot)
             except RefusedError as error:
-                raise InstallerError(f"RAUC could not mark {slot} {state}: {sentence(error.text)}") from None
+                raise InstallerError(f"RAUC could not mark {slot} {state}: {one_line(error.text)}") from None
 
     async def describe(self) -> Description:
-        """Find out what `hawkbit-rauc check` prints. Raises: as `system`."""
+        """Find out what `hawkbit-rauc check` prints.
+
+        Raises:
+            InstallerBusyError, InstallerError: as `system`.
+        """
         with _said_of_the_installer():
             system = await self.system()
             (xml,) = await self._bus.call(
@@ -216,17 +223,22 @@ class Rauc:
             return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
 
     async def _idle(self) -> dict[str, Any]:
+        """Read RAUC's properties, which it tells also while it installs.
+
+        Raises:
+            InstallerBusyError: it installs.
+        """
         properties = await self._bus.get_all(RAUC)
         if properties.get("Operation") == "installing":
             raise InstallerBusyError("RAUC is busy with an installation")
         return properties
 
     async def _primary(self) -> str | None:
-        """Name the primary slot; with GRUB there is none until the booted slot is marked good."""
+        """Name the primary slot."""
         try:
             (name,) = await self._call("GetPrimary")
         except RefusedError:
-            return None
+            return None  # nothing unusual: with GRUB there may be none until the booted slot is marked good
         return str(name)
 
     async def _inspect(self, bundle: Source) -> Mapping[str, Any]:
@@ -240,17 +252,15 @@ class Rauc:
         try:
             return await self._bus.call(RAUC, method, signature, *arguments, within=within)
         except RefusedError as error:
+            # While RAUC installs, it refuses all but the properties.
             if is_busy(error):
                 raise InstallerBusyError("RAUC is busy with an installation") from None
             raise
 
 
-# ---------------------------------------------------------------- what RAUC's answers mean; pure
-
-
 @contextmanager
 def _said_of_the_installer() -> Iterator[None]:
-    """Let the troubles of the bus be those of the installer (`ports.Installer`)."""
+    """Turn the errors of the bus into those of the installer (`ports.Installer`)."""
     try:
         yield
     except BusError as error:

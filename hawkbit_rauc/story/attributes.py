@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import define, field
 
 from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.once import Once
 from hawkbit_rauc.ports import Server
-from hawkbit_rauc.story.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class Attributes:
                 await self.server.identify(attributes)
         except PassingError as error:
             self.server.forget()
-            if self._refused.is_news(str(error)):
-                log.warning("%s", error)
+            for sentence in self._refused.new(str(error)):
+                log.warning("%s", sentence)
             return
         self._told, self.due = attributes, False
-        self._refused.is_over()
+        self._refused.new()

@@ -15,9 +15,9 @@ from attrs import define, evolve, field
 
 from hawkbit_rauc.errors import DeploymentError, PassingError
 from hawkbit_rauc.model import Offer, Record
+from hawkbit_rauc.once import Once
 from hawkbit_rauc.rules.outcome import on_trial, way_back
 from hawkbit_rauc.story.action import Action
-from hawkbit_rauc.story.once import Once
 from hawkbit_rauc.story.reboot import reboot, unbooted
 from hawkbit_rauc.story.world import World
 
@@ -49,8 +49,9 @@ class Boot:
             why = await self.commit.look(answered=answered) if self.commit else ""
         except PassingError as error:
             why = str(error)
-        if why and self._uncommitted.is_news(why):
-            log.warning("this boot is not committed yet: %s", why)
+        if why:
+            for sentence in self._uncommitted.new(why):
+                log.warning("this boot is not committed yet: %s", sentence)
         if not busy:
             await self._reboot_if_due()
 

@@ -11,9 +11,9 @@ import logging
 from attrs import define, field
 
 from hawkbit_rauc.errors import InstallerError, PassingError
+from hawkbit_rauc.once import Once
 from hawkbit_rauc.rules import outcome
 from hawkbit_rauc.rules.outcome import brought, committed
-from hawkbit_rauc.story.once import Once
 from hawkbit_rauc.story.reboot import unbooted
 from hawkbit_rauc.story.world import World
 
@@ -50,7 +50,7 @@ class Installed:
         try:
             await self._look(idle=idle)
         except PassingError as error:
-            if self._trouble.is_news(str(error)) and not isinstance(error, InstallerError):
+            if self._trouble.new(str(error)) and not isinstance(error, InstallerError):
                 log.warning("hawkBit was not told what this board runs: %s", error)
 
     async def _look(self, *, idle: bool) -> None:

@@ -8,8 +8,8 @@ import logging
 from attrs import define, field
 
 from hawkbit_rauc.errors import PassingError
+from hawkbit_rauc.once import Once
 from hawkbit_rauc.ports import Clock
-from hawkbit_rauc.story.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -26,33 +26,32 @@ class Outage:
         clock: times are seconds of it.
         once_timeout: seconds without any success after which `--once` gives up.
         once: whether it may give up.
+        why: the trouble; empty while the server answers.
         alive: when something succeeded last.
     """
 
     clock: Clock
     once_timeout: float
     once: bool = False
+    why: str = ""
     alive: float = field(init=False)
     _trouble: Once = field(factory=Once)
 
     def __attrs_post_init__(self) -> None:
         self.alive = self.clock.now()
 
-    @property
-    def why(self) -> str:
-        """The trouble; empty while the server answers."""
-        return self._trouble.last
-
     def goes_on(self, error: PassingError, pause: float) -> None:
         """Log a trouble, each one once."""
-        if self._trouble.is_news(str(error)):
+        self.why = str(error)
+        if self._trouble.new(self.why):
             log.warning("%s; trying again in %.1f s", error, pause)
 
     def is_over(self) -> None:
         """Take note that the server answered."""
         if self.why:
             log.info("the server answers again")
-            self._trouble.is_over()
+            self.why = ""
+            self._trouble.new()
 
     def succeeded(self) -> None:
         """Take note that something succeeded."""

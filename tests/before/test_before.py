@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from hawkbit_rauc.story.work import Policy
 from rig.flaky_server import Fault, FlakyServer
 from story import test_crash_matrix as matrix
 from story import test_crash_operators as operators
@@ -28,7 +29,6 @@ from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.errors import DownloadError
 from hawkbit_rauc.model import Artifact, Record
 from hawkbit_rauc.rules import notes
-from hawkbit_rauc.story.work import Policy
 
 FOLDER = Path(__file__).parent
 KEPT = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "journals").glob("*.json"))}

@@ -46,7 +46,7 @@ def test_a_real_hawkbit_that_counts_ranges_is_not_streamed_from(scene: Scene) ->
     """hawkBit up to 0.9 is known by its ETag, before RAUC is asked; from a newer one it depends on RAUC."""
     scene.keys["stream_bundle"] = True
     counts = scene.hawkbit.version < (0, 10)
-    fails(scene, "is of hawkBit up to 0.9" if counts else WHY[scene.board.version])
+    fails(scene, "is a hawkBit up to 0.9" if counts else WHY[scene.board.version])
 
 
 def test_what_cannot_be_streamed_is_downloaded_where_that_is_wanted(scene: Scene) -> None:

@@ -1,17 +1,72 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Attributes are fit for hawkBit's configData, and nothing is changed in silence."""
+"""Attributes are gathered on the board and made fit for hawkBit's configData; nothing is changed in silence."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.board.attributes import command, facts
+from hawkbit_rauc.board.attributes import Attributes, command, facts
+from hawkbit_rauc.errors import InstallerError
 from hawkbit_rauc.hawkbit.attributes import fit
 from hawkbit_rauc.model import Slot, System
+
+
+class Rauc:
+    """An installer that tells its facts, or can't be asked."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self._away = away
+
+    async def system(self) -> System:
+        if self._away:
+            raise InstallerError("RAUC is not on the bus")
+        return System(compatible="board")
+
+
+def gather(written: dict[str, str], rauc: Rauc | None = None) -> dict[str, str]:
+    return dict(asyncio.run(Attributes(written, rauc, timeout=10).gather()))
+
+
+def test_values_commands_and_facts_are_gathered_in_this_order():
+    """A value is what is written, a command's the last line that it prints, and RAUC's facts come last."""
+    written = {"serial": "exec:sh -c 'echo noise; echo \" 0815\"'", "model": "T1", "none": "exec:true"}
+    gathered = gather(written, Rauc())
+    assert gathered == {"serial": "0815", "model": "T1", "none": "", "rauc_compatible": "board"}
+    assert list(gathered)[-1] == "rauc_compatible"
+
+
+@pytest.mark.parametrize("rauc", [None, Rauc(away=True)])
+def test_attributes_are_gathered_without_the_facts_of_rauc(rauc):
+    """Nobody wants them, or RAUC can't be asked just now."""
+    assert gather({"model": "T1"}, rauc) == {"model": "T1"}
+
+
+def test_an_attribute_whose_command_fails_is_left_out_with_a_warning_once(caplog):
+    """Whether it can't be run, fails with or without a word, or does not end; and once as long as it holds."""
+    written = {
+        "gone": "exec:/nowhere/at-all",
+        "loud": "exec:sh -c 'echo first; echo no bus; exit 3'",
+        "silent": "exec:false",
+        "hung": "exec:sleep 100",
+        "model": "T1",
+    }
+    attributes = Attributes(written, None, timeout=0.5)
+
+    async def twice() -> list[dict[str, str]]:
+        return [dict(await attributes.gather()) for _ in range(2)]
+
+    assert asyncio.run(twice()) == [{"model": "T1"}] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "attribute gone is left out, its command failed: No such file or directory",
+        "attribute loud is left out, its command failed: no bus",
+        "attribute silent is left out, its command failed: exit code 1",
+        "attribute hung is left out, its command failed: it did not end in time",
+    ]
 
 
 def test_facts_are_those_of_the_booted_slot():

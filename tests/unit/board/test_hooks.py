@@ -97,7 +97,9 @@ def test_endless_output_is_cut(folder: Path) -> None:
     assert len(ask(folder) or "") < 400
 
 
-@pytest.mark.parametrize(("mode", "what"), [(0o644, "no executable file"), (0o757, "others could change it")])
+@pytest.mark.parametrize(
+    ("mode", "what"), [(0o644, "not an executable file"), (0o757, "others could change it")]
+)
 def test_program_that_can_not_be_trusted_is_passed_over(
     folder: Path, mode: int, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -61,8 +61,8 @@ def test_absent_systemd_is_nothing_to_worry_about(address: str | None) -> None:
 
 def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
     """A systemd that reads nothing makes notify say no, not wait."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
         sent = [systemd.notify("WATCHDOG=1", environment=environment) for _ in range(5000)]
     assert sent[0]
@@ -83,5 +83,5 @@ def test_full_queue_does_not_stop_us(tmp_path: Path) -> None:
 def test_watchdog_is_fed_twice_as_often_as_it_bites(
     environment: dict[str, str], seconds: float | None
 ) -> None:
-    """Half of the watchdog's time, where it is meant for this process."""
+    """Half of the watchdog's time, if it is meant for this process."""
     assert systemd.watchdog_interval(environment) == seconds

@@ -191,7 +191,7 @@ def test_a_bundle_without_hash_is_taken_with_a_warning(new_server, http, locatio
 
 
 def test_a_bundle_of_unknown_size_arrives(new_server, http, location):
-    """Where hawkBit does not say the size, the server's length and the hash decide."""
+    """If hawkBit does not say the size, the server's length and the hash decide."""
     fetch(
         Downloads(location, http), artifact(new_server(Fault(chunked=True, ignore_range=True)).url, size=None)
     )
@@ -514,7 +514,7 @@ def test_cancelling_ends_the_thread_within_a_second(new_server, http, location, 
 
 
 def test_cancelling_on_a_kept_connection_waits_no_longer_than_a_second(new_server, http, location):
-    """Where the thread can't be woken it is abandoned, and does nothing to the disk any more."""
+    """A thread that can't be woken is abandoned, and does nothing to the disk any more."""
     server = new_server(None, Fault(stall=-1))
     http.get(server.url)
 

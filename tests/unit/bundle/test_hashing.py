@@ -21,7 +21,7 @@ def threads() -> set[threading.Thread]:
 @given(st.lists(st.binary(max_size=5000), max_size=30), st.sets(st.integers(0, 30)))
 def test_it_is_the_same_hash_also_in_between(blocks, looks):
     """What was appended last may be looked at at any time; two buffers are filled in turn, as in a download."""
-    beside, plain = hashing.Beside("sha256"), hashlib.sha256()
+    beside, plain = hashing.ThreadedHash("sha256"), hashlib.sha256()
     buffers = [bytearray(5000), bytearray(5000)]
     for number, block in enumerate(blocks):
         view = memoryview(buffers[number % 2])[: len(block)]
@@ -36,11 +36,11 @@ def test_it_is_the_same_hash_also_in_between(blocks, looks):
 
 def test_its_thread_ends_and_without_a_byte_there_is_none():
     before = threads()  # those of other tests may be ending
-    idle = hashing.Beside("sha1")
+    idle = hashing.ThreadedHash("sha1")
     idle.end()
     assert idle.hexdigest() == hashlib.sha1().hexdigest()
     assert threads() <= before
-    busy = hashing.Beside("sha1")
+    busy = hashing.ThreadedHash("sha1")
     busy.update(b"x")
     (thread,) = threads() - before
     busy.end()

@@ -72,7 +72,7 @@ def test_a_request_carries_the_tag_as_received(have, etag, expected):
 )
 def test_what_an_answer_means(status, headers, have, size, meaning):
     """Each honest answer has its one meaning."""
-    assert ranges.judge(status, headers, have, size) == meaning
+    assert ranges.read_answer(status, headers, have, size) == meaning
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_an_answer_means(status, headers, have, size, meaning):
 )
 def test_what_is_refused(status, headers, have, size, words):
     """What is not the file is refused with a reason, and is no mismatch."""
-    meaning = ranges.judge(status, headers, have, size)
+    meaning = ranges.read_answer(status, headers, have, size)
     assert isinstance(meaning, Refused)
     assert words in meaning.why
     assert not meaning.mismatch
@@ -113,7 +113,7 @@ def test_what_is_refused(status, headers, have, size, words):
 )
 def test_another_size_than_announced_is_a_mismatch(status, headers):
     """The sentence has both sizes, in whatever answer the server's shows."""
-    meaning = ranges.judge(status, headers, 0, 812 * 2**20)
+    meaning = ranges.read_answer(status, headers, 0, 812 * 2**20)
     assert meaning == Refused("announced 812.0 MiB, server sends 640.0 MiB", mismatch=True)
 
 
@@ -140,7 +140,7 @@ def test_close_sizes_are_told_in_bytes():
 )
 def test_retry_after_is_read_by_the_servers_clock(headers, seconds):
     """Both forms are understood, without the board's own clock."""
-    assert ranges.judge(503, headers, 0, 10) == Refused("answered 503 (Service Unavailable)", seconds)
+    assert ranges.read_answer(503, headers, 0, 10) == Refused("answered 503 (Service Unavailable)", seconds)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ names = st.sampled_from(
     size=st.one_of(st.none(), st.integers(0, 20)),
 )
 def test_whatever_a_server_sends_no_byte_goes_to_a_wrong_place(status, headers, have, size):
-    """A body is only taken where it continues the file or begins it anew, and fits into what was announced."""
-    meaning = ranges.judge(status, headers, have, size)
+    """A body is only taken if it continues the file or begins it anew, and fits into what was announced."""
+    meaning = ranges.read_answer(status, headers, have, size)
     if isinstance(meaning, Take):
         assert status in {200, 206}
         assert meaning.start == (have if status == 206 else 0)

@@ -124,7 +124,7 @@ def test_rauc_gets_the_link_and_the_token_and_nothing_is_on_the_disk(streaming):
 
 
 def test_rauc_gets_the_end_of_redirects_without_the_token(streaming, new_server):
-    """RAUC would hand its headers on, so it gets the last streaming, and the token only where that may have it."""
+    """RAUC would hand its headers on, so it gets the last place, and the token only if that place may have it."""
     storage = new_server()
     streaming.own.script.append(redirect(f"{storage.url}?signature=s3cret"))
     bundle = streaming.fetch(streaming.own.url)

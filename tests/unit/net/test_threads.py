@@ -30,7 +30,7 @@ def test_the_result_comes_back():
 
 
 def test_errors_come_back():
-    """What the function raises is raised where it is awaited, even what ends programs."""
+    """What the function raises is raised to whoever awaits it, even what ends programs."""
     for kind in (ValueError, SystemExit):
 
         def work(kind: type[BaseException] = kind) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hawkbit_rauc.board.dbus import plain, sentence
+from hawkbit_rauc.board.dbus import one_line, untyped
 from hawkbit_rauc.model import BundleFacts, Slot
 from hawkbit_rauc.rauc.answers import read_boot_loader, read_facts, read_slots, read_version
 
@@ -58,7 +58,7 @@ def test_every_member_of_a_slot_is_read() -> None:
 
 
 def test_slot_that_says_booted_wins_over_boot_slot() -> None:
-    """BootSlot is only asked where no slot says of itself that it is booted."""
+    """BootSlot is only asked if no slot says of itself that it is booted."""
     found = [("a", {"state": ("s", "booted")}), ("b", {"state": ("s", "inactive")})]
     assert [slot.state for slot in read_slots(found, "b")] == ["booted", "inactive"]
 
@@ -86,8 +86,8 @@ def test_variants_are_taken_off_however_deep() -> None:
         "update": ("v", ("a{sv}", {"version": ("s", "2.0")})),
         "images": ("aa{sv}", [{"size": ("t", 1)}]),
     }
-    assert plain(nested) == {"update": {"version": "2.0"}, "images": [{"size": 1}]}
-    assert plain(("(isi)", (10, "Checking", 1))) == (10, "Checking", 1)
+    assert untyped(nested) == {"update": {"version": "2.0"}, "images": [{"size": 1}]}
+    assert untyped(("(isi)", (10, "Checking", 1))) == (10, "Checking", 1)
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_metadata_of_a_bundle(own: dict[str, str], reboot: bool | None) -> None:
 )
 def test_error_texts_become_one_sentence(text: str, expected: str) -> None:
     """Line feeds, control characters, query strings and endless texts don't pass."""
-    assert sentence(text) == expected
+    assert one_line(text) == expected
 
 
 @given(st.text())
 def test_sentence_is_one_printable_line(text: str) -> None:
     """Any text becomes a line of at most 500 printable characters."""
-    line = sentence(text)
+    line = one_line(text)
     assert len(line) <= 500
     assert line.isprintable()
 

@@ -367,7 +367,7 @@ def test_the_link_to_a_file_is_chosen_by_relation(
 def test_own_links_are_rebased_on_the_configured_origin(
     served_double: Double, target: Target, adapter: Hawkbit
 ) -> None:
-    """A server that names itself wrongly is asked where the configuration says."""
+    """A server that names itself wrongly is asked at the configured address."""
     target.assign({"a.raucb": b"x"})
 
     def elsewhere(body: bytes) -> bytes:
@@ -735,17 +735,37 @@ def test_attributes_are_merged(served_double: Double, target: Target, adapter: H
     assert not poll(adapter).identify
 
 
-def test_without_attributes_nothing_is_sent(served_double: Double, adapter: Hawkbit) -> None:
-    """hawkBit refuses an empty set."""
+def test_without_attributes_the_program_names_itself(target: Target, adapter: Hawkbit) -> None:
+    """hawkBit refuses an empty set, and would ask again with each poll."""
     asyncio.run(adapter.identify({}))
-    assert served_double.requests() == []
+    assert target.attributes == {"client": "hawkbit-rauc"}
+    assert not poll(adapter).identify
 
 
-def test_refused_attributes_name_their_section(served_double: Double, adapter: Hawkbit) -> None:
-    """A value that hawkBit does not take is told with the place to mend it."""
-    for attributes in ({"version": "1~rc1"}, {str(number): "x" for number in range(101)}):
-        with pytest.raises(ServerError, match=r"attributes of \[device\]"):
-            asyncio.run(adapter.identify(attributes))
+def test_attributes_are_made_fit_with_a_warning_once(
+    target: Target, adapter: Hawkbit, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What hawkBit would refuse is changed before it is sent; each change is said once as long as it holds."""
+    for _ in range(2):
+        asyncio.run(adapter.identify({"version": "1~rc1"}))
+    assert target.attributes == {"version": "1-rc1"}
+    asyncio.run(adapter.identify({"version": "1~rc1", "place": "Küche"}))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "attribute 'version' has a changed value: hawkBit refuses some of its characters",
+        "attribute 'place' has a changed value: hawkBit refuses some of its characters",
+    ]
+
+
+def test_refused_attributes_name_their_section(
+    served_double: Double, target: Target, adapter: Hawkbit
+) -> None:
+    """Attributes that the server does not take all the same are told with the place to mend them."""
+    target.attributes.update({str(number): "theirs" for number in range(100)})
+    with pytest.raises(ServerError, match=r"attributes of \[device\]"):
+        asyncio.run(adapter.identify({"version": "1"}))
+    served_double.fault("PUT", faults.answer(422))
+    with pytest.raises(ServerError, match=r"attributes of \[device\]"):
+        asyncio.run(adapter.identify({"version": "1"}))
 
 
 # credentials
@@ -801,7 +821,7 @@ def test_no_token_is_logged(
     close(adapter, action)
     close(adapter, action)
     assert "shortened" in caplog.text
-    assert "not wanted" in caplog.text
+    assert "does not take feedback" in caplog.text
     assert TOKEN not in caplog.text
     assert "?c=" not in caplog.text
 

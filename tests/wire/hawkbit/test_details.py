@@ -72,7 +72,7 @@ def test_a_text_is_cut_between_words() -> None:
 
 
 def test_a_piece_of_a_text_is_not_taken_for_the_servers() -> None:
-    """Where a cut falls before the server's own beginning, the piece gets another one."""
+    """A piece that would begin as the server's own messages do gets another one."""
     pieces = fit(["x" * 508 + " Update Server: said something"])
     assert pieces == ["x" * 508, "- Update Server: said something"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sleep and shutdown are held off while something must not be cut off, where there is somebody who can.
+"""Sleep and shutdown are held off while something must not be cut off, if there is somebody who can.
 
 That logind agrees, and what it shows, is in tests/boards/packaging/test_systemd.py.
 """

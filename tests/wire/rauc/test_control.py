@@ -80,7 +80,7 @@ def test_status_comes_back_as_it_is(bus: RigBus) -> None:
 
 
 def test_changes_are_signalled_with_what_changed(bus: RigBus) -> None:
-    """Only the properties that differ, and nothing where nothing differs."""
+    """Only the properties that differ, and nothing if nothing differs."""
 
     async def story(ours: Bus, control: Control, daemon: Daemon) -> list[Any]:
         heard = []

@@ -49,7 +49,7 @@ def test_failing_slot_status_is_an_error(bus: Bus) -> None:
 
 @pytest.mark.parametrize("boot_slot", ["system0", "rootfs.0", "/dev/mmcblk0p2"])
 def test_booted_slot_is_found_by_bootname_name_or_device(bus: Bus, boot_slot: str) -> None:
-    """Where no slot says that it is booted, BootSlot tells, whichever way it names the slot."""
+    """If no slot says that it is booted, BootSlot tells, whichever way it names the slot."""
     slots = [
         ("rootfs.0", {"bootname": ("s", "system0"), "device": ("s", "/dev/mmcblk0p2")}),
         ("rootfs.1", {"bootname": ("s", "system1"), "device": ("s", "/dev/mmcblk0p3")}),
@@ -81,7 +81,7 @@ def test_completed_of_the_installation_before_does_not_count(bus: Bus) -> None:
 
 
 def test_completed_by_somebody_else_does_not_count(bus: Bus) -> None:
-    """A Completed that does not come from RAUC's process is ignored, even where the bus brings it."""
+    """A Completed that does not come from RAUC's process is ignored, even if the bus brings it."""
 
     def primary() -> Answer:  # asked for after the first silence
         stranger.signal(RAUC.path, RAUC.interface, "Completed", "i", 0)

@@ -43,14 +43,14 @@ def test_systemctl_is_run_where_logind_is_silent(bus: Bus, tmp_path: Path) -> No
 
 
 def test_a_configured_command_is_all_that_is_asked(board: RaucBoard, tmp_path: Path) -> None:
-    """Where the configuration names a command, logind is left alone."""
+    """If the configuration names a command, logind is left alone."""
     on_bus(board.bus, lambda bus: Board(bus, logind=False, command=systemctl(tmp_path / "run")).reboot())
     assert (tmp_path / "run").exists()
     assert board.login.calls == []
 
 
 def test_both_refusals_are_told(bus: Bus, tmp_path: Path) -> None:
-    """Where neither accepts, one sentence has both reasons."""
+    """If neither accepts, one sentence has both reasons."""
     command = systemctl(tmp_path / "run", code=1)
     with pytest.raises(PassingError, match=r"reboot was not accepted: logind is not on the bus.*\(no way\)$"):
         on_bus(bus, lambda ours: Board(ours, command=command).reboot())
@@ -130,6 +130,6 @@ def test_unit_vouches_when_it_is_active_or_has_done_its_work(
 
 
 def test_witness_without_systemd_is_an_error(bus: Bus) -> None:
-    """Nobody vouches where systemd can't be asked, and nobody denies: it is told."""
+    """If systemd can't be asked, nobody vouches, and nobody denies: it is told."""
     with pytest.raises(BusError, match="systemd is not on the bus"):
         on_bus(bus, lambda ours: unit_witness(ours, "mark.service")())

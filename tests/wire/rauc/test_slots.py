@@ -97,7 +97,7 @@ def test_external_system_has_no_booted_slot(new_board: NewBoard, version: str) -
 
 @both
 def test_no_primary_is_normal(new_board: NewBoard, version: str) -> None:
-    """GetPrimary fails where no slot is bootable: the primary is unknown, the rest is told."""
+    """GetPrimary fails if no slot is bootable: the primary is unknown, the rest is told."""
     board = new_board(rauc=version)
 
     async def story(rauc: Rauc) -> tuple[str | None, set[str | None]]:
@@ -169,7 +169,7 @@ def test_bundle_hash_of_a_bad_bundle_is_unknown(new_board: NewBoard) -> None:
 
 @both
 def test_status_that_is_not_stored_ends_with_the_boot(new_board: NewBoard, version: str) -> None:
-    """Where RAUC stores no status it remembers one until it ends; afterwards none is made up."""
+    """A RAUC that stores no status remembers one until it ends; afterwards none is made up."""
     board = new_board(rauc=version, status=False)
     board.rauc("install", board.bundle(size=MIB).path)
     system = with_rauc(board.bus, lambda rauc: rauc.system())
