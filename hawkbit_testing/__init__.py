@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hawkbit_testing.hawkbit import Hawkbit
     from hawkbit_testing.quirks import Limits
     from hawkbit_testing.software import DistributionSet, Module, Window
-    from hawkbit_testing.tenant import Target
+    from hawkbit_testing.target import Target
     from hawkbit_testing.wire import Answer, Exchange, Request
 
 __all__ = [
@@ -46,7 +46,7 @@ _HOMES = {
     "hawkbit": ("Hawkbit",),
     "quirks": ("Limits",),
     "software": ("DistributionSet", "Module", "Window"),
-    "tenant": ("Target",),
+    "target": ("Target",),
     "wire": ("Answer", "Exchange", "Request"),
 }
 

@@ -5,7 +5,8 @@ import re
 from typing import Any
 from urllib.parse import quote_plus
 
-from hawkbit_testing.actions import Action, Report, now_ms
+from hawkbit_testing.actions import Action, now_ms
+from hawkbit_testing.feedback import Report
 from hawkbit_testing.quirks import Quirks, Refusal
 from hawkbit_testing.software import File, Module
 

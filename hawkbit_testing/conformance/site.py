@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 from attrs import define, field, frozen
 
-from hawkbit_testing import actions, management, tenant
+from hawkbit_testing import actions, management
 from hawkbit_testing.hawkbit import Hawkbit
 from hawkbit_testing.software import DistributionSet
+from hawkbit_testing.target import Target as DoubleTarget
 
 Server = Hawkbit | management.Server
-Target = tenant.Target | management.Target
+Target = DoubleTarget | management.Target
 Action = actions.Action | management.Action
 
 NAME = "a.raucb"
@@ -144,7 +145,7 @@ class Site:
 
     def stranger(self, headers: dict[str, str], name: str = "") -> "Controller":
         """Return a controller that the server does not know."""
-        unknown = tenant.Target(name or f"conformance-{secrets.token_hex(4)}", "", None)  # type: ignore[arg-type]
+        unknown = DoubleTarget(name or f"conformance-{secrets.token_hex(4)}", "", None)  # type: ignore[arg-type]
         return Controller(self, unknown, headers)
 
     def forget(self, controller: "Controller") -> None:
