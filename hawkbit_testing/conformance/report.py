@@ -2,26 +2,31 @@
 """The report on a server: what it does in each state, and what it does differently from the double."""
 
 import argparse
+import contextlib
+import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from types import FrameType
 
 import httpx
 
-from hawkbit_testing.conformance.site import Cell
+from hawkbit_testing.conformance.site import SWITCHED, Cell
 from hawkbit_testing.conformance.suite import differences, run
 from hawkbit_testing.hawkbit import Hawkbit
-from hawkbit_testing.management import RefusedError, Server
+from hawkbit_testing.management import GATEWAY_TOKEN, NotPutBackError, RefusedError, Server
 from hawkbit_testing.quirks import VERSIONS, Quirks
 
 DESCRIPTION = """\
 Goes through all operations, states and words of DDI on a hawkBit server, prints what it does, and what it does
 differently from the double of the same version. Needs an operator's user of the Management API; the password is
-taken from HAWKBIT_PASSWORD. Makes targets and software, deletes them in the end, and switches confirmation flow,
-autoclose and gateway token of the tenant for moments: use a tenant that serves no devices.
+taken from HAWKBIT_PASSWORD. Makes targets and software, and switches confirmation flow, autoclose and gateway
+token of the tenant for moments: use a tenant that serves no devices. All that is undone in the end, after Ctrl-C
+too.
 """
-EXIT = "Exit code: 0 no difference, 1 differences, 2 the server can't be looked at."
+EXIT = "Exit code: 0 no difference, 1 differences, 2 the server can't be looked at, 130 interrupted."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +68,14 @@ def report(server: Server) -> int:
         # A server that is newer than the double knows is held to the newest that it knows.
         first, second = min(server.version, Quirks.of(VERSIONS[-1]).version)
         double = Hawkbit(f"{first}.{second}")
-        seen = run(server, begun=lambda what: print(f"… {what}", file=sys.stderr))
+        announce(server)
+        with _interrupted_once():
+            seen = run(server, begun=lambda what: print(f"… {what}", file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        _sorry("interrupted; the settings are as before, and what was made is deleted")
+        return 130
+    except NotPutBackError as error:
+        return _sorry(f"{server.url}: {error}")
     except RefusedError as error:
         return _sorry(f"{server.url}: the Management API refuses what the report needs: {error}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -73,6 +85,40 @@ def report(server: Server) -> int:
     finally:
         server.close()
     return tell(f"hawkBit {first}.{second}", run(double), seen)
+
+
+def announce(server: Server) -> None:
+    """Say what will be switched, and how it is set now."""
+    print(
+        f"These settings of the tenant {server.tenant} are switched for moments and put back:",
+        file=sys.stderr,
+    )
+    for key in server.settings(SWITCHED):
+        value = server.configuration(key)
+        if key == GATEWAY_TOKEN and value:
+            value = "(a token)"  # it is secret
+        print(f"  {key}: {json.dumps(value)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Take Ctrl-C, a closed terminal and SIGTERM for one KeyboardInterrupt; further ones don't disturb the end."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not everywhere
+    numbers = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # as under nohup
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        _sorry("interrupted: putting the settings back and deleting what was made")
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def tell(name: str, expected: Sequence[Cell], seen: Sequence[Cell]) -> int:
