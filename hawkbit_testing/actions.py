@@ -201,10 +201,9 @@ class Action:
         """What `c` says in links: it changes when the action does, not with progress."""
         return hash((self.id, self._revision, self.window_state)) % 2**31
 
-    def start(self, *, waits: bool) -> None:
+    def start(self, messages: Sequence[str], *, waits: bool) -> None:
         """Begin the history."""
-        kind = "wait_for_confirmation" if waits else "running"
-        self.add(kind, (f"{PREFIX}Assignment initiated by user 'admin'",), change=True)
+        self.add("wait_for_confirmation" if waits else "running", messages, change=True)
 
     def end(self, kind: str, messages: Sequence[str], code: int | None = None, at: int | None = None) -> None:
         """Make the action inactive."""

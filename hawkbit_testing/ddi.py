@@ -15,7 +15,7 @@ from hawkbit_testing.bodies import artifact, handling, read_feedback
 from hawkbit_testing.feedback import Feedback, Report, consent_to_all
 from hawkbit_testing.polling import sleep_for
 from hawkbit_testing.quirks import Quirks, Refusal
-from hawkbit_testing.software import File, Module
+from hawkbit_testing.software import DistributionSet, File, Module
 from hawkbit_testing.target import AutoConfirmation, Target
 from hawkbit_testing.tenant import Tenant
 from hawkbit_testing.wire import Answer, Request
@@ -96,6 +96,9 @@ def _route(tenant: Tenant, request: Request) -> Answer:
     name, arguments = _operation(tenant.quirks, request.method, parts[4:])
     if target is None:
         if name == "tell_installed":
+            # The server looks for the distribution set first, and falls over the target.
+            target = Target(parts[3], "", tenant)
+            _Operations(tenant, request, target).chosen()
             raise Refusal(500, plain=True)
         if name not in REGISTERS:
             raise Refusal(
@@ -240,6 +243,10 @@ class _Operations:
         return self._payload(action, "deployment")
 
     def tell_installed(self) -> Answer:
+        return Answer(201 if self.target.tell_installed(self.chosen()) else 200)
+
+    def chosen(self) -> DistributionSet:
+        """Return the distribution set that a body names. Raises: Refusal."""
         document = self._body()
         name, version = document.get("name"), document.get("version")
         if not isinstance(name, str) or not isinstance(version, str) or not name or not version:
@@ -248,7 +255,7 @@ class _Operations:
             if (chosen.name, chosen.version) == (name, version):
                 if not chosen.modules:
                     raise Refusal(400, "distributionset.incomplete", "Distribution set is incomplete")
-                return Answer(201 if self.target.tell_installed(chosen) else 200)
+                return chosen
         raise Refusal(404, "repo.entityNotFound", "DistributionSet does not exist.")
 
     # consent
@@ -283,8 +290,6 @@ class _Operations:
         action = self._action(number)
         texts = [text for text in details or [] if isinstance(text, str)]
         pieces = [text[at : at + 512] for text in texts for at in range(0, max(len(text), 1), 512)]
-        if code is not None:
-            pieces.append(f"Update Server: Device reported status code: {code}")
         Feedback(self.target, action).of_confirmation(pieces, code, consents=said == "confirmed")
         return Answer()
 

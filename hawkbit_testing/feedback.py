@@ -92,8 +92,10 @@ class Feedback:
             raise Refusal(410)
         if not action.waits:
             raise Refusal(404)
-        said = "confirmed" if consents else "denied"
-        told = (*messages, f"{PREFIX}Target {said} action.")
+        said = "confirmed" if consents else "rejected"
+        told = [*messages, f"{PREFIX}Target {said} action."]
+        if code is not None:
+            told.append(f"Confirmation status code: {code}")
         self.check_room(told, closing=False)
         action.add("running" if consents else "wait_for_confirmation", told, code, change=True)
 

@@ -147,6 +147,16 @@ class Quirks:
         return self.version >= (0, 6)
 
     @property
+    def names_assigner(self) -> bool:
+        """Whether a history begins with who assigned, and whether the controller must consent."""
+        return self.version > (0, 3)
+
+    @property
+    def passes_open_markup(self) -> bool:
+        """Whether a message may hold a comment or a processing instruction that is not closed."""
+        return self.version >= (0, 8)
+
+    @property
     def text_details(self) -> bool:
         """Whether `details` may be a bare string."""
         return self.version >= (1, 1)

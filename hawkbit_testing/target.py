@@ -126,7 +126,15 @@ class Target:
                 window=window,
             )
             waits = tenant.confirmation_flow and confirmation_required and not self.auto_confirmation
-            action.start(waits=waits)
+            messages = []
+            if tenant.quirks.names_assigner:
+                # Without the server's prefix, so that controllers are told of it.
+                messages.append("Assignment initiated by user 'admin'")
+            if waits:
+                messages.append(
+                    "Waiting for the confirmation by the device before processing with the deployment"
+                )
+            action.start(messages, waits=waits)
             self.actions.append(action)
             self.assigned = chosen
             self.update_status = "pending"
@@ -184,11 +192,14 @@ class Target:
             self.update_status = "in_sync"
 
     def tell_installed(self, chosen: DistributionSet) -> bool:
-        """Take what the controller says is installed; False where that changes nothing."""
+        """Take what the controller says is installed; False if that changes nothing."""
         if self.assigned is chosen or self.update_status == "pending":
             return False
         action = Action(self.tenant.number(), chosen, self.tenant.changed, self.canceled)
-        action.end("finished", (f"{PREFIX}Target reported that it is installed.",))
+        action.end(
+            "finished",
+            (f"Assignment initiated by user '{self.id}'", f"{PREFIX}Action reported as offline deployment"),
+        )
         self.actions.append(action)
         self.assigned = self.installed = chosen
         self._installed_at = now_ms()

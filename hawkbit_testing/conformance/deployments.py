@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from hawkbit_testing.conformance.polls import DEPLOYMENT, LATER, open_window
-from hawkbit_testing.conformance.site import Site, answered, had, newest, outline
+from hawkbit_testing.conformance.site import Action, Site, answered, had, newest, outline
 
 PAST = datetime(2001, 1, 1, tzinfo=UTC)
 FUTURE = datetime.now(UTC).replace(microsecond=0) + timedelta(days=400)
@@ -122,7 +122,26 @@ def queries(site: Site) -> None:
         with site.cell(DEPLOYMENT, "open, with a history", f"?{query}") as saw:
             answer = controller.get(f"{path}?{query}")
             told = answer.json().get("actionHistory", {}) if answer.status_code == 200 else {}
-            saw(answered(answer), str(told.get("status")), ", ".join(told.get("messages", [])))
+            messages = ", ".join(map(unnamed, told.get("messages", [])))
+            saw(answered(answer), str(told.get("status")), messages)
+
+
+def assigned(site: Site) -> None:
+    """How a history begins."""
+    with site.cell(DEPLOYMENT, "open", "first entry of the history") as saw:
+        action = site.controller().assign()
+        saw(had(lambda: first_entry(action)))
+
+
+def first_entry(action: Action) -> str:
+    """Return type and messages of the first entry of a history, whoever the operator is."""
+    entry = action.history()[0]
+    return f"{entry.type}: {', '.join(map(unnamed, entry.messages)) or 'no message'}"
+
+
+def unnamed(message: str) -> str:
+    """Return a message without the name of the operator."""
+    return re.sub(r"by user '.*'", "by user 'admin'", message)
 
 
 def retrieved(site: Site) -> None:
@@ -138,4 +157,4 @@ def retrieved(site: Site) -> None:
         saw(had(lambda: ", ".join(entry.type for entry in action.history())))
 
 
-CHECKS = (payload, kinds_of_module, urgency, canceled, closed, others, queries, retrieved)
+CHECKS = (payload, kinds_of_module, urgency, canceled, closed, others, queries, assigned, retrieved)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """GET installedBase/{actionId}, and PUT installedBase."""
 
+from hawkbit_testing.conformance.deployments import unnamed
 from hawkbit_testing.conformance.site import Site, answered, outline
 
 INSTALLED = "GET installedBase/{actionId}"
@@ -21,7 +22,7 @@ def reading(site: Site) -> None:
     with site.cell(INSTALLED, "closed with success", "?actionHistory=5") as saw:
         answer = controller.get(f"{path}?actionHistory=5")
         told = answer.json().get("actionHistory", {}) if answer.status_code == 200 else {}
-        saw(answered(answer), ", ".join(told.get("messages", [])))
+        saw(answered(answer), ", ".join(map(unnamed, told.get("messages", []))))
 
 
 def reading_others(site: Site) -> None:

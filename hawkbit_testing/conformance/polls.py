@@ -256,6 +256,9 @@ def registration(site: Site) -> None:
             saw(answered(stranger.get("cancelAction/1")))
         with site.cell("PUT installedBase", state) as saw:
             saw(answered(stranger.put("installedBase", {"name": "a", "version": "1"})))
+        with site.cell("PUT installedBase", state, "a set that there is") as saw:
+            told = {"name": site.bundle.name, "version": site.bundle.version}
+            saw(answered(stranger.put("installedBase", told)))
         with site.cell("GET softwaremodules/{moduleId}/artifacts", state) as saw:
             saw(answered(stranger.get("softwaremodules/1/artifacts")))
         with site.cell(POLL, state) as saw:
