@@ -39,8 +39,8 @@ __all__ = [
     "faults",
 ]
 
-#: Where each name is defined. They are imported when they are asked for: pytest imports this package for its
-#: plugin in every run, also where nobody uses it.
+#: The module of each name. Names are imported when they are asked for, because pytest imports this package for its
+#: plugin in every run, even if no test uses it.
 _HOMES = {
     "actions": ("Action", "Entry"),
     "hawkbit": ("Hawkbit",),

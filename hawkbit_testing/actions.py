@@ -46,7 +46,6 @@ class Entry:
 
     Attributes:
         type: as the Management API names it.
-        messages: what was told.
         code: the controller's own status code.
         at: milliseconds since 1970; the controller's own time if it told one.
     """
@@ -62,13 +61,10 @@ class Action:
     """An action of a target, as an operator sees it.
 
     Attributes:
-        distribution_set: what is to be installed.
-        type: how urgent it is.
         weight: heavier ones go first, the older of equal ones.
         force_time: when a `timeforced` one becomes forced.
         window: when it may be installed, None for always.
         status: its state, as the last change of it left it.
-        active: whether it is open.
     """
 
     id: int
@@ -193,12 +189,12 @@ class Action:
 
     @property
     def window_state(self) -> str | None:
-        """Whether the window is `available` or `unavailable`; None without one."""
+        """`available` or `unavailable`; None without a window, and once it has passed."""
         return self.window.at(datetime.now(UTC)) if self.window else None
 
     @property
     def stamp(self) -> int:
-        """What `c` says in links: it changes when the action does, not with progress."""
+        """The `c` in links: it changes when the action does, but not with progress."""
         return hash((self.id, self._revision, self.window_state)) % 2**31
 
     def start(self, messages: Sequence[str], *, waits: bool) -> None:
@@ -216,11 +212,12 @@ class Action:
             self.add("canceling", (f"{PREFIX}Maintenance window is no longer available.",), change=True)
 
     def retrieved(self) -> None:
-        """Note that the controller read the action; it counts whatever the quota, and reopens a finished one."""
+        """Note that the controller read the action, even if its history is full or it is closed."""
         if self.entries[-1].type != "retrieved":
             self.add(
                 "retrieved", (f"{PREFIX}Target retrieved update action and should start now the download.",)
             )
+        # A closed action becomes `retrieved` too, and installedBase vanishes from the polls; real servers do so.
         if not self.canceling and self.status != "retrieved":
             self.status = "retrieved"
             self._revision += 1

@@ -65,7 +65,7 @@ def read_feedback(document: dict[str, Any], quirks: Quirks) -> Report:
     """Read the body of feedback.
 
     Raises:
-        Refusal: 400, where a member is missing, of a wrong type, or holds markup.
+        Refusal: 400, if a member is missing, of a wrong type, or holds markup.
     """
     unreadable = Refusal(400, "rest.body.notReadable", "The given request body is not well formed")
     status = document.get("status")

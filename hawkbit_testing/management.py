@@ -63,13 +63,11 @@ class Server:
     """A tenant of a hawkBit server, through its Management API.
 
     Args:
-        url: the server's.
         user, password: of an operator who may do all that is asked for.
-        version: such as "1.1", where the server does not tell it.
+        version: such as "1.1", if the server does not tell it.
 
     Attributes:
-        url: the server's.
-        tenant: the name of the tenant.
+        tenant: its name.
     """
 
     def __init__(self, url: str, user: str, password: str, version: str = "") -> None:
@@ -100,7 +98,7 @@ class Server:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """Its OpenAPI document of the DDI; empty where it has none (0.3)."""
+        """Its OpenAPI document of the DDI; empty if it has none (0.3)."""
         answer = self._http.get(self.url + DDI_DOCUMENT)
         return dict(answer.json()) if answer.status_code == 200 else {}
 
@@ -221,7 +219,7 @@ class Server:
 
     @property
     def gateway_token(self) -> str | None:
-        """The token that lets every controller in; None where there is none."""
+        """The token that lets every controller in; None if there is none."""
         return str(self.configuration(GATEWAY_TOKEN)) if self.configuration(GATEWAY) else None
 
     @gateway_token.setter
@@ -337,11 +335,7 @@ class Server:
 
 
 class Target:
-    """A target of a server.
-
-    Attributes:
-        id: the controller's id.
-    """
+    """A target of a server; `id` is the controller's."""
 
     def __init__(self, server: Server, id: str, token: str) -> None:  # noqa: A002
         self._server = server
@@ -416,7 +410,7 @@ class Target:
             download_only: whether it is to be fetched and not installed.
             window: when it may be installed, instead of always.
             weight: heavier actions go first.
-            confirmation_required: whether the controller is asked for consent, where the tenant has
+            confirmation_required: whether the controller is asked for consent if the tenant has
                 `confirmation_flow`.
 
         Raises:
@@ -449,12 +443,7 @@ class Target:
 
 
 class Action:
-    """An action of a target.
-
-    Attributes:
-        id: its number.
-        target: whose it is.
-    """
+    """An action of a target."""
 
     def __init__(self, rest: Callable[..., Any], target: Target, number: int) -> None:
         self._rest = rest

@@ -13,9 +13,7 @@ class Refusal(Exception):  # noqa: N818  it is what the server says, not an erro
     Attributes:
         status: the HTTP status.
         code: hawkBit's error code without its prefix; None for an answer without it.
-        message: its words.
         plain: answered by Spring Boot before hawkBit is asked, with Spring's own error object.
-        headers: further headers.
     """
 
     def __init__(
@@ -113,7 +111,7 @@ class Quirks:
 
     @property
     def checksum_counts(self) -> bool:
-        """Whether a checksum is refused where the history is full."""
+        """Whether a checksum is refused if the history is full."""
         return self.version <= (0, 3)
 
     @property

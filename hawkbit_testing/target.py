@@ -46,12 +46,10 @@ class Target:
     """A target: the controller's id and token, and what the server knows of it.
 
     Attributes:
-        id: the controller's id.
         token: its security token; another one makes the old one refused.
         attributes: what the controller told of itself.
         request_attributes: whether the controller is asked for them.
         update_status: `unknown`, `registered`, `pending`, `in_sync` or `error`.
-        assigned, installed: the distribution sets.
         actions: all of them, the oldest first.
         auto_confirmation: the controller's consent to all that comes, if it gave it.
     """
@@ -92,7 +90,7 @@ class Target:
             download_only: whether it is to be fetched and not installed.
             window: when it may be installed, instead of always.
             weight: 0 to 1000; heavier actions go first. 1000 unless given.
-            confirmation_required: whether the controller is asked for consent, where the tenant has
+            confirmation_required: whether the controller is asked for consent if the tenant has
                 `confirmation_flow`.
 
         Raises:

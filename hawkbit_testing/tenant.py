@@ -17,8 +17,7 @@ class Tenant:
         target_tokens: whether targets' own tokens are accepted.
         anonymous: let everybody in, as a reverse proxy that authenticates would.
         autoclose: whether a new assignment ends the older ones instead of asking for their cancelation.
-        targets: all of them by id.
-        modules, distribution_sets: all software.
+        targets: by their ids.
         changed: guards all state, and is notified after each request and each step of the operator.
     """
 
@@ -94,7 +93,7 @@ class Tenant:
             files: its artifacts by file name, or one file.
             type: the key of its type, such as `os` or `application`.
             name: drawn unless given.
-            version: its version.
+            version: such as "1".
             encrypted: whether controllers are told so; the artifacts are served as given.
         """
         stored = {file: File(file, content) for file, content in contents(files).items()}
@@ -120,7 +119,7 @@ class Tenant:
             self.targets.pop(id, None)
 
     def authenticate(self, controller: str, authorization: str | None) -> Target | None:
-        """Return the target that may speak, None where it may register. Raises: Refusal."""
+        """Return the target that may speak, None for a controller that may register. Raises: Refusal."""
         target = self.targets.get(controller)
         if self.anonymous or (self.gateway_token and authorization == f"GatewayToken {self.gateway_token}"):
             return target

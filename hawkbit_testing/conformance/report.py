@@ -14,7 +14,7 @@ from types import FrameType
 import httpx
 
 from hawkbit_testing.conformance.site import SWITCHED, Cell
-from hawkbit_testing.conformance.suite import differences, run
+from hawkbit_testing.conformance.suite import Difference, differences, run
 from hawkbit_testing.hawkbit import Hawkbit
 from hawkbit_testing.management import GATEWAY_TOKEN, NotPutBackError, RefusedError, Server
 from hawkbit_testing.quirks import VERSIONS, Quirks
@@ -122,13 +122,7 @@ def _interrupted_once() -> Iterator[None]:
 
 
 def tell(name: str, expected: Sequence[Cell], seen: Sequence[Cell]) -> int:
-    """Print the table of a server and how it differs; returns the exit code.
-
-    Args:
-        name: of what is expected.
-        expected: the double's cells.
-        seen: the server's cells.
-    """
+    """Print the table of a server and how it differs from what is expected; returns the exit code."""
     odd = {(one.operation, one.state, one.request): one for one in differences(expected, seen)}
     for operation, cells in groupby(
         sorted(seen, key=lambda cell: cell.operation), lambda cell: cell.operation
@@ -136,21 +130,25 @@ def tell(name: str, expected: Sequence[Cell], seen: Sequence[Cell]) -> int:
         print(f"\n{operation}")
         for cell in cells:
             difference = odd.get((cell.operation, cell.state, cell.request))
-            where = ", ".join(filter(None, (cell.state, cell.request)))
-            print(f"{'!' if difference else ' '} {where:56} {cell.seen}")
+            print(f"{'!' if difference else ' '} {_asked(cell):56} {cell.seen}")
             if difference:
                 print(f"  {'':>24}{name}: {difference.expected or 'no such cell'}")
     lacking = [one for one in odd.values() if one.seen is None]
     if lacking:
         print("\nCould not be had on this server")
         for one in lacking:
-            print(f"  {one.operation}: {', '.join(filter(None, (one.state, one.request)))}")
+            print(f"  {one.operation}: {_asked(one)}")
     differing = len(odd) - len(lacking)
     print(
         f"\n{len(seen)} cells seen, {len(lacking)} could not be had; "
         f"{differing or 'none'} differ{'s' if differing == 1 else ''} from {name}"
     )
     return 1 if differing else 0
+
+
+def _asked(cell: Cell | Difference) -> str:
+    """Return the state and the request of a cell."""
+    return ", ".join(part for part in (cell.state, cell.request) if part)
 
 
 def _sorry(text: str) -> int:

@@ -64,7 +64,6 @@ class Site:
     Attributes:
         server: the double, or a real one through its Management API.
         content: the bytes of `NAME` as the server serves it.
-        cells: what was seen so far.
     """
 
     server: Server
@@ -368,7 +367,7 @@ def had(fact: Callable[[], str]) -> str:
 
 
 def answered(answer: httpx.Response) -> str:
-    """Return the status of an answer and, where it is a refusal, of what kind its body is."""
+    """Return the status of an answer and, if it is a refusal, of what kind its body is."""
     if answer.extensions.get("cut off"):
         return f"{answer.status_code} cut off"
     if answer.status_code < 400:

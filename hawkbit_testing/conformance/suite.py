@@ -32,7 +32,7 @@ CHECKS: tuple[Callable[[Site], None], ...] = (
 
 @frozen
 class Difference:
-    """A cell in which two servers differ; None where a server can't be brought there."""
+    """A cell in which two servers differ; None for a server that can't be brought there."""
 
     operation: str
     state: str
@@ -56,7 +56,7 @@ def run(
     Args:
         server: the double, or a real one.
         content: the bytes that it serves for what is assigned.
-        checks: which.
+        checks: functions that note cells on a site.
         begun: told of each check before it begins.
 
     Raises:
@@ -75,7 +75,10 @@ def run(
 
 
 def differences(expected: Sequence[Cell], seen: Sequence[Cell]) -> list[Difference]:
-    """Return in which cells two servers differ, in the order of the table; a `-` is a fact that is not told."""
+    """Return the cells in which two servers differ, in the order of the table.
+
+    A fact that ends with `-` was not told, and does not differ from any other.
+    """
     left = {(cell.operation, cell.state, cell.request): cell.seen for cell in expected}
     right = {(cell.operation, cell.state, cell.request): cell.seen for cell in seen}
     keys = [*left, *(key for key in right if key not in left)]
@@ -91,5 +94,5 @@ def _same(expected: str | None, seen: str | None) -> bool:
         return expected == seen
     facts, others = expected.split("; "), seen.split("; ")
     return len(facts) == len(others) and all(
-        fact == other or other.split()[-1:] == ["-"] for fact, other in zip(facts, others, strict=True)
+        other in (fact, "-") or other.endswith(" -") for fact, other in zip(facts, others, strict=True)
     )
