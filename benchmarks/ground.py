@@ -19,7 +19,7 @@ from rig.process import run
 from rig.rauc import Board
 
 from hawkbit_testing import Hawkbit
-from hawkbit_testing.tenant import Target
+from hawkbit_testing.target import Target
 
 MIB = 2**20
 ARTIFACTS = "/softwaremodules/"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hawkbit_testing.hawkbit import Hawkbit
     from hawkbit_testing.quirks import Limits
     from hawkbit_testing.software import DistributionSet, Module, Window
-    from hawkbit_testing.tenant import Target
+    from hawkbit_testing.target import Target
     from hawkbit_testing.wire import Answer, Exchange, Request
 
 __all__ = [
@@ -39,14 +39,14 @@ __all__ = [
     "faults",
 ]
 
-#: Where each name is defined. They are imported when they are asked for: pytest imports this package for its
-#: plugin in every run, also where nobody uses it.
+#: The module of each name. Names are imported when they are asked for, because pytest imports this package for its
+#: plugin in every run, even if no test uses it.
 _HOMES = {
     "actions": ("Action", "Entry"),
     "hawkbit": ("Hawkbit",),
     "quirks": ("Limits",),
     "software": ("DistributionSet", "Module", "Window"),
-    "tenant": ("Target",),
+    "target": ("Target",),
     "wire": ("Answer", "Exchange", "Request"),
 }
 

@@ -1,23 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Actions and their histories, and what feedback does to them.
-
-The tables are those of hawkBit's controller management as seen on running servers.
-"""
+"""Actions and their histories: what an operator does with them, and what a controller is told."""
 
 import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Condition
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from attrs import define, field, frozen
 
-from hawkbit_testing.quirks import Refusal
 from hawkbit_testing.software import DistributionSet, Window
-
-if TYPE_CHECKING:
-    from hawkbit_testing.tenant import Target
 
 ActionType = Literal["forced", "soft", "timeforced", "downloadonly"]
 #: The entries that end an action, as the Management API names them.
@@ -53,9 +46,8 @@ class Entry:
 
     Attributes:
         type: as the Management API names it.
-        messages: what was told.
         code: the controller's own status code.
-        at: when, in milliseconds since 1970; where the controller tells a time, its own.
+        at: milliseconds since 1970; the controller's own time if it told one.
     """
 
     type: str
@@ -64,36 +56,21 @@ class Entry:
     at: int = field(factory=now_ms, eq=False)
 
 
-@frozen
-class Report:
-    """Feedback as the server understands it."""
-
-    execution: str
-    finished: str
-    messages: tuple[str, ...] = ()
-    code: int | None = None
-    at: int = field(factory=now_ms)
-
-
 @define(eq=False)
 class Action:
     """An action of a target, as an operator sees it.
 
     Attributes:
-        id: its number.
-        target: whose it is.
-        distribution_set: what is to be installed.
-        type: how urgent it is.
         weight: heavier ones go first, the older of equal ones.
         force_time: when a `timeforced` one becomes forced.
         window: when it may be installed, None for always.
         status: its state, as the last change of it left it.
-        active: whether it is open.
     """
 
     id: int
-    target: "Target"
     distribution_set: DistributionSet
+    _changed: Condition = field(repr=False)
+    _canceled: Callable[["Action"], None] = field(repr=False)
     type: ActionType = "forced"
     weight: int = 1000
     force_time: datetime | None = None
@@ -126,14 +103,14 @@ class Action:
         """Ask the controller to cancel."""
         with self._changed:
             if self.active and self.status != "canceling":
-                self._add("canceling", (f"{PREFIX}manual cancelation requested",), change=True)
+                self.add("canceling", (f"{PREFIX}manual cancelation requested",), change=True)
             self._changed.notify_all()
 
     def force_quit(self) -> None:
         """End a canceling action without asking the controller."""
         with self._changed:
             self.end("canceled", (f"{PREFIX}A force quit has been performed.",))
-            self.target.canceled(self)
+            self._canceled(self)
             self._changed.notify_all()
 
     def force(self) -> None:
@@ -212,108 +189,51 @@ class Action:
 
     @property
     def window_state(self) -> str | None:
-        """Whether the window is `available` or `unavailable`; None without one."""
+        """`available` or `unavailable`; None without a window, and once it has passed."""
         return self.window.at(datetime.now(UTC)) if self.window else None
 
     @property
     def stamp(self) -> int:
-        """What `c` says in links: it changes when the action does, not with progress."""
+        """The `c` in links: it changes when the action does, but not with progress."""
         return hash((self.id, self._revision, self.window_state)) % 2**31
 
-    def start(self, *, waits: bool) -> None:
+    def start(self, messages: Sequence[str], *, waits: bool) -> None:
         """Begin the history."""
-        kind = "wait_for_confirmation" if waits else "running"
-        self._add(kind, (f"{PREFIX}Assignment initiated by user 'admin'",), change=True)
+        self.add("wait_for_confirmation" if waits else "running", messages, change=True)
 
     def end(self, kind: str, messages: Sequence[str], code: int | None = None, at: int | None = None) -> None:
         """Make the action inactive."""
-        self._add(kind, messages, code, at, change=True)
+        self.add(kind, messages, code, at, change=True)
         self.active = False
 
     def lapse(self) -> None:
         """Ask for a cancelation once the window has passed."""
         if self.active and not self.canceling and self.window is not None and self.window_state is None:
-            self._add("canceling", (f"{PREFIX}Maintenance window is no longer available.",), change=True)
+            self.add("canceling", (f"{PREFIX}Maintenance window is no longer available.",), change=True)
 
     def retrieved(self) -> None:
-        """Note that the controller read the action; it counts whatever the quota, and reopens a finished one."""
+        """Note that the controller read the action, even if its history is full or it is closed."""
         if self.entries[-1].type != "retrieved":
-            self._add(
+            self.add(
                 "retrieved", (f"{PREFIX}Target retrieved update action and should start now the download.",)
             )
+        # A closed action becomes `retrieved` too, and installedBase vanishes from the polls; real servers do so.
         if not self.canceling and self.status != "retrieved":
             self.status = "retrieved"
             self._revision += 1
 
     def cancel_retrieved(self) -> None:
         """Note that the controller read the cancelation."""
-        self._add("retrieved", (f"{PREFIX}Target retrieved cancel action and should start now.",))
+        self.add("retrieved", (f"{PREFIX}Target retrieved cancel action and should start now.",))
 
     def downloads(self, what: str) -> None:
         """Note that the controller fetches something."""
-        self._add("download", (f"{PREFIX}Target downloads {what}",))
+        self.add("download", (f"{PREFIX}Target downloads {what}",))
 
-    def check_room(self, messages: Sequence[str], *, closing: bool) -> None:
-        """Refuse feedback that does not fit. Raises: Refusal."""
-        limits, quirks = self.target.tenant.limits, self.target.tenant.quirks
-        full = bool(limits.entries) and len(self.entries) >= limits.entries
-        if len(messages) > limits.messages or (full and not (closing and quirks.closes_when_full)):
-            raise Refusal(quirks.quota_status, "quota.tooManyEntries", "Quota exceeded")
-
-    def feedback(self, report: Report) -> None:
-        """Take what the controller tells about a deployment. Raises: Refusal."""
-        if not self.active:
-            raise Refusal(410)
-        if self.waits:
-            raise Refusal(404)
-        execution, messages = report.execution, report.messages
-        self.check_room(messages, closing=execution == "closed")
-        if execution == "closed" and report.finished == "failure":
-            text = messages or (f"{PREFIX}Target reported CLOSED with ERROR!",)
-            self.end("error", text, report.code, report.at)
-            self.target.failed()
-        elif execution == "closed":
-            text = messages or (f"{PREFIX}Target reported CLOSED with OK!",)
-            self.end("finished", text, report.code, report.at)
-            self.target.done(self, report.at)
-        elif execution == "downloaded" and self.type == "downloadonly":
-            self.end("downloaded", messages, report.code, report.at)
-            self.target.downloaded()
-        else:
-            same = {"downloaded", "download", "canceled"}
-            other = "warning" if execution == "rejected" else "running"
-            self._add(execution if execution in same else other, messages, report.code, report.at)
-
-    def cancel_feedback(self, report: Report) -> None:
-        """Take what the controller tells about a cancelation. Raises: Refusal."""
-        if not self.canceling:
-            name = "notCancelable" if self.target.tenant.quirks.version >= (0, 8) else "notcancelable"
-            text = "Only active actions which are in status pending are cancelable."
-            raise Refusal(405, f"action.{name}", text)
-        execution, failed = report.execution, report.finished == "failure"
-        if execution == "rejected" or (execution == "closed" and failed):
-            kind = "cancel_rejected" if execution == "rejected" else "error"
-            self._add(kind, report.messages, report.code, report.at)
-            self.status = "running"
-            self._revision += 1
-        elif execution == "closed":
-            self.end("canceled", report.messages, report.code, report.at)
-            self.target.canceled(self)
-        else:
-            self.check_room(report.messages, closing=False)
-            kind = "warning" if execution == "canceled" else "running"
-            self._add(kind, report.messages, report.code, report.at)
-
-    def confirm(self, messages: Sequence[str], code: int | None = None, *, consents: bool = True) -> None:
-        """Take the controller's consent, or its denial, which leaves the question open. Raises: Refusal."""
-        if not self.active:
-            raise Refusal(410)
-        if not self.waits:
-            raise Refusal(404)
-        said = "confirmed" if consents else "denied"
-        messages = (*messages, f"{PREFIX}Target {said} action.")
-        self.check_room(messages, closing=False)
-        self._add("running" if consents else "wait_for_confirmation", messages, code, change=True)
+    def resume(self) -> None:
+        """Go on with the deployment after a cancelation that failed."""
+        self.status = "running"
+        self._revision += 1
 
     def latest_messages(self, count: int) -> list[str]:
         """Return the newest messages of the controller, the newest first by the controller's own time."""
@@ -322,11 +242,7 @@ class Action:
         texts = [text for entry in newest_first for text in entry.messages]
         return [text for text in texts if not text.startswith(PREFIX)][:count]
 
-    @property
-    def _changed(self) -> Condition:
-        return self.target.tenant.changed
-
-    def _add(
+    def add(
         self,
         kind: str,
         messages: Sequence[str] = (),
@@ -335,6 +251,7 @@ class Action:
         *,
         change: bool = False,
     ) -> None:
+        """Add an entry to the history; with `change` it is the action's new status."""
         self.entries.append(Entry(kind, tuple(messages), code, now_ms() if at is None else at))
         if change:
             self._revision += 1

@@ -98,7 +98,7 @@ def _still_fits(condition: str | None, tag: str, file: File, quirks: Quirks) -> 
 
 
 def _broken_suffix(header: str, size: int, quirks: Quirks) -> int:
-    """Return the length of a suffix that is longer than the file, where that is answered and breaks off."""
+    """Return the length of a suffix that is longer than the file, 0 unless this version answers it and breaks off."""
     found = re.fullmatch(r"bytes=-(\d+)", header)
     length = int(found[1]) if found and quirks.long_suffix_status == 206 else 0
     return length if length > size else 0

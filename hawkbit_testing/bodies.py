@@ -5,7 +5,8 @@ import re
 from typing import Any
 from urllib.parse import quote_plus
 
-from hawkbit_testing.actions import Action, Report, now_ms
+from hawkbit_testing.actions import Action, now_ms
+from hawkbit_testing.feedback import Report
 from hawkbit_testing.quirks import Quirks, Refusal
 from hawkbit_testing.software import File, Module
 
@@ -20,8 +21,11 @@ EXECUTIONS = {
     "download",
 }
 RESULTS = {"success", "failure", "none"}
-#: What hawkBit's validator takes for markup; a lone `<`, `<1>` or `</b>` is none.
-MARKUP = re.compile(r"<[A-Za-z?!]")
+#: What hawkBit's validator takes for markup: a whole tag, and what begins like a comment or a processing
+#: instruction. A lone `<`, `<1>`, `</b>` or `a<b` is none.
+MARKUP = re.compile(r"<[A-Za-z][^>]*>|<[?!]|</[^A-Za-z>]")
+#: The same since 0.8: such as `<?xml` passes unless it is closed.
+NEWER_MARKUP = re.compile(r"<[?!]?[A-Za-z][^>]*>|<[?!](?![A-Za-z])|</[^A-Za-z>]")
 PARTS = {"application": "bApp", "runtime": "jvm"}
 
 
@@ -61,7 +65,7 @@ def read_feedback(document: dict[str, Any], quirks: Quirks) -> Report:
     """Read the body of feedback.
 
     Raises:
-        Refusal: 400, where a member is missing, of a wrong type, or holds markup.
+        Refusal: 400, if a member is missing, of a wrong type, or holds markup.
     """
     unreadable = Refusal(400, "rest.body.notReadable", "The given request body is not well formed")
     status = document.get("status")
@@ -83,12 +87,13 @@ def read_feedback(document: dict[str, Any], quirks: Quirks) -> Report:
     ):
         raise unreadable
     texts = [text for text in details if isinstance(text, str)]
-    if any(MARKUP.search(text) for text in texts):
+    markup = NEWER_MARKUP if quirks.passes_open_markup else MARKUP
+    if any(markup.search(text) for text in texts):
         raise Refusal(400, "repo.constraintViolation", "detailMessages: no HTML allowed")
     pieces = [text[at : at + 512] for text in texts for at in range(0, max(len(text), 1), 512)]
     number = int(code) if code is not None and quirks.knows_code else None
     if number is not None:
-        pieces.append(f"Update Server: Device reported status code: {number}")
+        pieces.append(f"Device reported status code: {number}")
     when = now_ms() if at is None else at
     return Report(status["execution"], result["finished"], tuple(pieces), number, when)
 

@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 from hawkbit_testing import artifacts
-from hawkbit_testing.actions import Action, Report
+from hawkbit_testing.actions import Action
 from hawkbit_testing.bodies import artifact, handling, read_feedback
+from hawkbit_testing.feedback import Feedback, Report, consent_to_all
 from hawkbit_testing.polling import sleep_for
 from hawkbit_testing.quirks import Quirks, Refusal
-from hawkbit_testing.software import File, Module
-from hawkbit_testing.tenant import AutoConfirmation, Target, Tenant
+from hawkbit_testing.software import DistributionSet, File, Module
+from hawkbit_testing.target import AutoConfirmation, Target
+from hawkbit_testing.tenant import Tenant
 from hawkbit_testing.wire import Answer, Request
 
 #: Method, path, name of the operation, and what the server's version must have for it.
@@ -94,6 +96,9 @@ def _route(tenant: Tenant, request: Request) -> Answer:
     name, arguments = _operation(tenant.quirks, request.method, parts[4:])
     if target is None:
         if name == "tell_installed":
+            # The server looks for the distribution set first, and falls over the target.
+            target = Target(parts[3], "", tenant)
+            _Operations(tenant, request, target).chosen()
             raise Refusal(500, plain=True)
         if name not in REGISTERS:
             raise Refusal(
@@ -205,7 +210,7 @@ class _Operations:
 
     def feedback(self, number: str) -> Answer:
         action, report = self._report(number)
-        action.feedback(report)
+        Feedback(self.target, action).of_deployment(report)
         return Answer()
 
     def cancelation(self, number: str) -> Answer:
@@ -217,14 +222,14 @@ class _Operations:
 
     def cancel_feedback(self, number: str) -> Answer:
         action, report = self._report(number)
-        action.cancel_feedback(report)
+        Feedback(self.target, action).of_cancelation(report)
         return Answer()
 
     def _report(self, number: str) -> tuple[Action, Report]:
         wanted = self._number(number)
         document = self._body()
         report = read_feedback(document, self.quirks)
-        action = self.target.find(wanted)
+        action = self._find(wanted)
         if self.quirks.wants_id and str(document.get("id")) != str(action.id):
             raise Refusal(404)
         return action, report
@@ -238,6 +243,10 @@ class _Operations:
         return self._payload(action, "deployment")
 
     def tell_installed(self) -> Answer:
+        return Answer(201 if self.target.tell_installed(self.chosen()) else 200)
+
+    def chosen(self) -> DistributionSet:
+        """Return the distribution set that a body names. Raises: Refusal."""
         document = self._body()
         name, version = document.get("name"), document.get("version")
         if not isinstance(name, str) or not isinstance(version, str) or not name or not version:
@@ -246,7 +255,7 @@ class _Operations:
             if (chosen.name, chosen.version) == (name, version):
                 if not chosen.modules:
                     raise Refusal(400, "distributionset.incomplete", "Distribution set is incomplete")
-                return Answer(201 if self.target.tell_installed(chosen) else 200)
+                return chosen
         raise Refusal(404, "repo.entityNotFound", "DistributionSet does not exist.")
 
     # consent
@@ -281,9 +290,7 @@ class _Operations:
         action = self._action(number)
         texts = [text for text in details or [] if isinstance(text, str)]
         pieces = [text[at : at + 512] for text in texts for at in range(0, max(len(text), 1), 512)]
-        if code is not None:
-            pieces.append(f"Update Server: Device reported status code: {code}")
-        action.confirm(pieces, code, consents=said == "confirmed")
+        Feedback(self.target, action).of_confirmation(pieces, code, consents=said == "confirmed")
         return Answer()
 
     def activate_auto_confirm(self) -> Answer:
@@ -299,7 +306,7 @@ class _Operations:
         if not self.request.body:
             remark = "Activated by the controller."
         self.target.auto_confirmation = AutoConfirmation(initiator or None, remark or None)
-        self.target.confirm_all()
+        consent_to_all(self.target)
         return Answer()
 
     def deactivate_auto_confirm(self) -> Answer:
@@ -332,13 +339,13 @@ class _Operations:
             raise Refusal(404)
         answer = artifacts.serve(self.request, module.files[name], self.quirks)
         if self.quirks.logs_ranges or "Range" not in self.request.headers:
-            action.check_room((), closing=False)
+            Feedback(self.target, action).check_room((), closing=False)
             action.downloads(name)
         return answer
 
     def _checksum(self, action: Action, file: File) -> Answer:
         if self.quirks.checksum_counts:
-            action.check_room((), closing=False)
+            Feedback(self.target, action).check_room((), closing=False)
         action.downloads("checksum")
         text = f"{file.digest('md5')}  {file.name}".encode("ascii", "replace")
         kind = {} if self.quirks.version <= (0, 3) else {"Content-Type": "text/plain"}
@@ -374,7 +381,15 @@ class _Operations:
         return self._read(document)
 
     def _action(self, number: str) -> Action:
-        return self.target.find(self._number(number))
+        return self._find(self._number(number))
+
+    def _find(self, number: int) -> Action:
+        """Return an action of the controller. Raises: Refusal."""
+        known = {action.id for target in self.tenant.targets.values() for action in target.actions}
+        own = {action.id for action in self.target.actions}
+        if self.quirks.hides_foreign and number in known - own:
+            raise Refusal(404)
+        return self.target.find(number)
 
     def _number(self, text: str) -> int:
         try:

@@ -66,7 +66,7 @@ class Hawkbit(Tenant):
 
     @property
     def url(self) -> str:
-        """The server's address; before it has listened for the first time one that only the transport knows."""
+        """The server's address. Until it has listened for the first time, only the transport knows it."""
         return self._web.url
 
     @property
@@ -83,11 +83,11 @@ class Hawkbit(Tenant):
         self._web.up()
 
     def fault(self, match: str, fault: Fault, times: int | None = 1) -> None:
-        """Let something of `hawkbit_testing.faults` go wrong with requests whose "METHOD /path?query" matches `match`.
+        """Let something go wrong with requests to come.
 
         Args:
-            match: regular expression.
-            fault: what happens.
+            match: regular expression found in "METHOD /path?query".
+            fault: one of `hawkbit_testing.faults`, or a function like them.
             times: how often, None for always.
         """
         self._web.fault(match, fault, times)
@@ -97,11 +97,11 @@ class Hawkbit(Tenant):
         self._web.clear_faults()
 
     def requests(self, match: str = "") -> list[Request]:
-        """Return what was asked so far, of those whose "METHOD /path?query" matches."""
+        """Return the requests so far whose "METHOD /path?query" matches."""
         return [exchange.request for exchange in self.exchanges(match)]
 
     def exchanges(self, match: str = "") -> list[Exchange]:
-        """Return what was asked and answered so far, of those whose "METHOD /path?query" matches."""
+        """Return the requests so far whose "METHOD /path?query" matches, with their answers."""
         with self.changed:
             return [one for one in self._web.exchanges if re.search(match, one.request.line)]
 

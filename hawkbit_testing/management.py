@@ -4,7 +4,7 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -16,8 +16,22 @@ from hawkbit_testing.actions import FINAL, Entry, action_type
 from hawkbit_testing.software import DistributionSet, Files, Module, Window, contents
 
 T = TypeVar("T")
+#: Words for an action that goes on. It may be over all the same, such as one that was read again after its end.
+GOING = {
+    "canceling",
+    "cancel_rejected",
+    "download",
+    "retrieved",
+    "running",
+    "wait_for_confirmation",
+    "warning",
+}
 DDI_DOCUMENT = "/v3/api-docs/Direct%20Device%20Integration%20API"
-GATEWAY = "authentication.gatewaytoken"
+#: Keys of the tenant's configuration.
+TARGET_TOKENS = "authentication.targettoken.enabled"
+GATEWAY, GATEWAY_TOKEN = "authentication.gatewaytoken.enabled", "authentication.gatewaytoken.key"
+CONFIRMATION_FLOW = "user.confirmation.flow.enabled"
+AUTOCLOSE = "repository.actions.autoclose.enabled"
 
 
 class RefusedError(Exception):
@@ -32,17 +46,28 @@ class RefusedError(Exception):
         self.status = status
 
 
+class NotPutBackError(Exception):
+    """Settings of the tenant are not as they were before.
+
+    Attributes:
+        keys: which, each with what went wrong.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        said = "; ".join(f"{key}: {why}" for key, why in keys.items())
+        super().__init__(f"these settings of the tenant could not be put back: {said}")
+        self.keys = keys
+
+
 class Server:
     """A tenant of a hawkBit server, through its Management API.
 
     Args:
-        url: the server's.
         user, password: of an operator who may do all that is asked for.
-        version: such as "1.1", where the server does not tell it.
+        version: such as "1.1", if the server does not tell it.
 
     Attributes:
-        url: the server's.
-        tenant: the name of the tenant.
+        tenant: its name.
     """
 
     def __init__(self, url: str, user: str, password: str, version: str = "") -> None:
@@ -73,7 +98,7 @@ class Server:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """Its OpenAPI document of the DDI; empty where it has none (0.3)."""
+        """Its OpenAPI document of the DDI; empty if it has none (0.3)."""
         answer = self._http.get(self.url + DDI_DOCUMENT)
         return dict(answer.json()) if answer.status_code == 200 else {}
 
@@ -88,12 +113,13 @@ class Server:
             return int(found[1]), int(found[2])
         if not self.document:
             return 0, 3
-        components = self.document.get("components", {})
         if not self.has_installed_base:
             return 0, 5
         if not self.has_timestamp:
             return 0, 6
-        if components["schemas"]["DdiPolling"]["properties"]["sleep"].get("pattern") == "HH:MM:SS":
+        components = self.document.get("components", {})
+        polling = components.get("schemas", {}).get("DdiPolling", {}).get("properties", {})
+        if polling.get("sleep", {}).get("pattern") == "HH:MM:SS":
             return (0, 9) if "Token" in components.get("securitySchemes", {}) else (0, 8)
         named = self._http.get(self.url + DDI_DOCUMENT).headers.get("Content-Type", "")
         return (1, 0) if "charset" in named else (1, 1)
@@ -141,6 +167,38 @@ class Server:
         """Set a key of the tenant's configuration back to the server's default."""
         self.rest("DELETE", f"/system/configs/{key}")
 
+    def settings(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return what the tenant has set of these keys, None for a default of the server, to be put back later.
+
+        A key that the server does not know is left out.
+        """
+        found = {}
+        for key in keys:
+            try:
+                told = self.rest("GET", f"/system/configs/{key}")
+            except RefusedError:
+                continue
+            found[key] = None if told["global"] else told["value"]
+        return found
+
+    def put_back(self, settings: Mapping[str, Any]) -> None:
+        """Set keys of the tenant's configuration as `settings` returned them.
+
+        Raises:
+            NotPutBackError: some could not be set; the others are.
+        """
+        left = {}
+        for key, value in settings.items():
+            try:
+                if value is None:
+                    self.unconfigure(key)
+                else:
+                    self.configure(key, value)
+            except (RefusedError, httpx.HTTPError) as error:
+                left[key] = str(error) or type(error).__name__
+        if left:
+            raise NotPutBackError(left)
+
     @property
     def sleep(self) -> str:
         """What polls tell as the interval, `HH:MM:SS`; stock servers take 00:00:30 at the least."""
@@ -153,40 +211,40 @@ class Server:
     @property
     def target_tokens(self) -> bool:
         """Whether targets' own tokens are accepted; off by default on newer servers."""
-        return bool(self.configuration("authentication.targettoken.enabled"))
+        return bool(self.configuration(TARGET_TOKENS))
 
     @target_tokens.setter
     def target_tokens(self, accepted: bool) -> None:
-        self.configure("authentication.targettoken.enabled", accepted)
+        self.configure(TARGET_TOKENS, accepted)
 
     @property
     def gateway_token(self) -> str | None:
-        """The token that lets every controller in; None where there is none."""
-        return str(self.configuration(f"{GATEWAY}.key")) if self.configuration(f"{GATEWAY}.enabled") else None
+        """The token that lets every controller in; None if there is none."""
+        return str(self.configuration(GATEWAY_TOKEN)) if self.configuration(GATEWAY) else None
 
     @gateway_token.setter
     def gateway_token(self, token: str | None) -> None:
-        self.configure(f"{GATEWAY}.enabled", token is not None)
+        self.configure(GATEWAY, token is not None)
         if token is not None:
-            self.configure(f"{GATEWAY}.key", token)
+            self.configure(GATEWAY_TOKEN, token)
 
     @property
     def confirmation_flow(self) -> bool:
         """Whether controllers must confirm what is assigned."""
-        return bool(self.configuration("user.confirmation.flow.enabled"))
+        return bool(self.configuration(CONFIRMATION_FLOW))
 
     @confirmation_flow.setter
     def confirmation_flow(self, wanted: bool) -> None:
-        self.configure("user.confirmation.flow.enabled", wanted)
+        self.configure(CONFIRMATION_FLOW, wanted)
 
     @property
     def autoclose(self) -> bool:
         """Whether a new assignment ends the older ones instead of asking for their cancelation."""
-        return bool(self.configuration("repository.actions.autoclose.enabled"))
+        return bool(self.configuration(AUTOCLOSE))
 
     @autoclose.setter
     def autoclose(self, wanted: bool) -> None:
-        self.configure("repository.actions.autoclose.enabled", wanted)
+        self.configure(AUTOCLOSE, wanted)
 
     # what an operator makes
 
@@ -203,10 +261,14 @@ class Server:
                 known.token = token
             return known
         target = Target(self, id or f"rig-{secrets.token_hex(4)}", token or secrets.token_hex(16))
+        self._made.append(target.path)
         body = {"controllerId": target.id, "name": target.id, "securityToken": target.token}
         self.rest("POST", "/targets", json=[body])
-        self._made.append(target.path)
         return target
+
+    def forget(self, id: str) -> None:  # noqa: A002
+        """Delete the target of this id, if there is one."""
+        self._delete(f"/targets/{quote(id, safe='')}")
 
     def _known(self, id: str) -> "Target | None":  # noqa: A002
         try:
@@ -250,21 +312,30 @@ class Server:
         return DistributionSet(number, name, version, modules)
 
     def remove_all(self) -> None:
-        """Delete what was made here, the newest first; what is gone already is passed over."""
+        """Delete what was made here, the newest first; what is gone already is passed over.
+
+        Raises:
+            RefusedError: the server keeps something; all else is deleted.
+        """
+        kept: RefusedError | None = None
         while self._made:
             try:
-                self.rest("DELETE", self._made.pop())
+                self._delete(self._made.pop())
             except RefusedError as error:
-                if error.status != 404:
-                    raise
+                kept = error
+        if kept is not None:
+            raise kept
+
+    def _delete(self, path: str) -> None:
+        try:
+            self.rest("DELETE", path)
+        except RefusedError as error:
+            if error.status != 404:
+                raise
 
 
 class Target:
-    """A target of a server.
-
-    Attributes:
-        id: the controller's id.
-    """
+    """A target of a server; `id` is the controller's."""
 
     def __init__(self, server: Server, id: str, token: str) -> None:  # noqa: A002
         self._server = server
@@ -339,7 +410,7 @@ class Target:
             download_only: whether it is to be fetched and not installed.
             window: when it may be installed, instead of always.
             weight: heavier actions go first.
-            confirmation_required: whether the controller is asked for consent, where the tenant has
+            confirmation_required: whether the controller is asked for consent if the tenant has
                 `confirmation_flow`.
 
         Raises:
@@ -372,12 +443,7 @@ class Target:
 
 
 class Action:
-    """An action of a target.
-
-    Attributes:
-        id: its number.
-        target: whose it is.
-    """
+    """An action of a target."""
 
     def __init__(self, rest: Callable[..., Any], target: Target, number: int) -> None:
         self._rest = rest
@@ -408,11 +474,25 @@ class Action:
         return [message for entry in self.history() for message in entry.messages]
 
     def outcome(self) -> str | None:
-        """Return `finished`, `error` or `canceled`, or None while the action is open."""
-        if self.json()["status"] != "finished":
+        """Return `finished`, `error` or `canceled`, or None while the action is open.
+
+        A word that only a newer server has is returned as it is.
+        """
+        told = self.json()
+        # Since 0.10 `active` says whether an action is over, and `status` how it stands. Before, `status` is
+        # `pending` or `finished`, whatever the end, and `detailStatus` (0.5 to 0.9) says how it stands.
+        if "active" in told:
+            over, word = not told["active"], told["status"]
+        else:
+            over, word = told["status"] == "finished", told.get("detailStatus")
+        if not over or word == "scheduled":  # of a rollout that has not begun yet
             return None
-        final = [entry.type for entry in self.history() if entry.type in FINAL]
-        return final[-1] if final else "finished"
+        if word == "downloaded":  # of an action that was to be downloaded only
+            return "finished"
+        if word is not None and word not in GOING:
+            return str(word)
+        ends = [entry.type for entry in self.history() if entry.type in FINAL]
+        return ends[-1] if ends else "finished"
 
     def cancel(self) -> None:
         """Ask the controller to cancel."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures for pytest, which finds them by itself where this package is installed.
+"""Fixtures for pytest, which finds them by itself if this package is installed.
 
 Nothing is imported before a test asks for a fixture; `-p no:hawkbit` switches them off.
 """
@@ -22,7 +22,7 @@ def hawkbit_version() -> str:
 @pytest.fixture
 def hawkbit(hawkbit_version: str) -> "Hawkbit":
     """A new hawkBit without a socket: give its `transport` to httpx."""
-    from hawkbit_testing.hawkbit import Hawkbit  # noqa: PLC0415  costs nothing where it is not used
+    from hawkbit_testing.hawkbit import Hawkbit  # noqa: PLC0415  costs nothing if it is not used
 
     return Hawkbit(hawkbit_version)
 

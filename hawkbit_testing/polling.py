@@ -12,7 +12,7 @@ LEAST = timedelta(seconds=30)
 
 
 def sleep_for(normal: str, window: Window | None) -> str:
-    """Return the interval of polls: before a window opens a third of the time until then, at most the normal one.
+    """Return the interval of polls: the normal one, or a third of the time until a window opens if that is less.
 
     Args:
         normal: as it is set, `HH:MM:SS` in hawkBit's own words.

@@ -13,9 +13,7 @@ class Refusal(Exception):  # noqa: N818  it is what the server says, not an erro
     Attributes:
         status: the HTTP status.
         code: hawkBit's error code without its prefix; None for an answer without it.
-        message: its words.
         plain: answered by Spring Boot before hawkBit is asked, with Spring's own error object.
-        headers: further headers.
     """
 
     def __init__(
@@ -113,7 +111,7 @@ class Quirks:
 
     @property
     def checksum_counts(self) -> bool:
-        """Whether a checksum is refused where the history is full."""
+        """Whether a checksum is refused if the history is full."""
         return self.version <= (0, 3)
 
     @property
@@ -145,6 +143,16 @@ class Quirks:
     def takes_installed(self) -> bool:
         """Whether a controller may tell what is installed (PUT installedBase)."""
         return self.version >= (0, 6)
+
+    @property
+    def names_assigner(self) -> bool:
+        """Whether a history begins with who assigned, and whether the controller must consent."""
+        return self.version > (0, 3)
+
+    @property
+    def passes_open_markup(self) -> bool:
+        """Whether a message may hold a comment or a processing instruction that is not closed."""
+        return self.version >= (0, 8)
 
     @property
     def text_details(self) -> bool:

@@ -43,12 +43,7 @@ class Module:
 
 @define(frozen=True, eq=False)
 class DistributionSet:
-    """What is assigned to targets.
-
-    Attributes:
-        id, name, version: as the server tells them.
-        modules: its software modules.
-    """
+    """What is assigned to targets."""
 
     id: int
     name: str

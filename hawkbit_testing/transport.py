@@ -64,7 +64,7 @@ class _Wait:
 
     @property
     def _seconds(self) -> float | None:
-        """How long one wait may take; of whatever a socket takes as a timeout, such as one that shrinks."""
+        """How long one wait may take. The timeout may be anything that a socket takes, such as a number that shrinks."""
         if self._timeout is None or isinstance(self._timeout, float):
             return self._timeout
         return operator.index(self._timeout)
@@ -147,7 +147,7 @@ def _response(answer: Answer, request: httpx.Request, body: _Body) -> httpx.Resp
 
 
 def _received(answer: Answer) -> Iterator[bytes]:
-    """Yield of the body what a client would take for it: no more than is announced. Raises: CutError."""
+    """Yield what a client would take for the body, which is no more than is announced. Raises: CutError."""
     left = int(answer.length) if answer.length and answer.length.isdigit() else None
     for part in sent(answer):
         yield part if left is None else part[:left]

@@ -38,7 +38,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query; of doubled keys the last."""
+        """The query; the last of doubled keys counts."""
         pairs = parse_qs(urlsplit(self.target).query, keep_blank_values=True)
         return {name: values[-1] for name, values in pairs.items()}
 
@@ -96,8 +96,8 @@ def sent(answer: Answer) -> Iterator[bytes]:
     """Yield the body of an answer as far as it goes, without empty pieces.
 
     Raises:
-        CutError: after the last piece, where the connection is cut then: `cut` says so, or the length that
-            is announced is not that of the body.
+        CutError: after the last piece, if the connection is cut then: `cut` says so, or the length that is
+            announced is not that of the body.
     """
     left = answer.cut
     for piece in [answer.body] if isinstance(answer.body, bytes) else answer.body:
@@ -129,7 +129,6 @@ class Web:
     """What is asked of a server and answered, the faults between, and the socket that both go over.
 
     Args:
-        respond: answers a request.
         changed: guards all state, and is notified after each request.
         context: serves TLS.
 
@@ -153,7 +152,7 @@ class Web:
 
     @property
     def url(self) -> str:
-        """The server's address; before it has listened for the first time one that only a transport knows."""
+        """The server's address. Until it has listened for the first time, only a transport knows it."""
         scheme = "https" if self._context else "http"
         return f"{scheme}://127.0.0.1:{self._port}" if self._port else f"{scheme}://hawkbit.test"
 

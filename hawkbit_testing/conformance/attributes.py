@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """PUT configData."""
 
+from collections.abc import Mapping
+
 from hawkbit_testing.conformance.site import Site, answered
 
 CONFIG_DATA = "PUT configData"
@@ -17,17 +19,15 @@ def modes(site: Site) -> None:
         ("merge", {"y": "8"}),
         ("merge", {"z": None}),
     ):
-        answer = controller.put("configData", {"data": data} | ({"mode": mode} if mode else {}))
-        kept = ", ".join(f"{key}={value}" for key, value in sorted(controller.target.attributes.items()))
-        wanted = ", ".join(f"{key}={value}" for key, value in data.items())
-        site.note(
-            CONFIG_DATA,
-            "any",
-            f"{mode or 'no mode'}: {wanted}",
-            answered(answer),
-            f"has {kept}",
-            controller.links(),
-        )
+        with site.cell(CONFIG_DATA, "any", f"{mode or 'no mode'}: {listed(data)}") as saw:
+            answer = controller.put("configData", {"data": data} | ({"mode": mode} if mode else {}))
+            kept = listed(dict(sorted(controller.target.attributes.items())))
+            saw(answered(answer), f"has {kept}", controller.links())
+
+
+def listed(data: Mapping[str, str | None]) -> str:
+    """Return attributes as a short text."""
+    return ", ".join(f"{key}={value}" for key, value in data.items())
 
 
 def values(site: Site) -> None:
@@ -49,22 +49,14 @@ def values(site: Site) -> None:
         ("a letter outside of ASCII", {"k": "ü"}),
         ("punctuation", {"k": "a b_c-d.e:f/g(h)[i]{j}+k=l@m"}),
     ):
-        site.note(CONFIG_DATA, "any", name, answered(controller.put("configData", {"data": data})))
-    site.note(
-        CONFIG_DATA,
-        "any",
-        "an unknown mode",
-        answered(controller.put("configData", {"data": {"a": "b"}, "mode": "x"})),
-    )
-    full = site.controller(told=False)
-    many = {str(number): "x" for number in range(101)}
-    site.note(
-        CONFIG_DATA,
-        "any",
-        "101 pairs",
-        answered(full.put("configData", {"data": many})),
-        f"has {len(full.target.attributes)}",
-    )
+        with site.cell(CONFIG_DATA, "any", name) as saw:
+            saw(answered(controller.put("configData", {"data": data})))
+    with site.cell(CONFIG_DATA, "any", "an unknown mode") as saw:
+        saw(answered(controller.put("configData", {"data": {"a": "b"}, "mode": "x"})))
+    with site.cell(CONFIG_DATA, "any", "101 pairs") as saw:
+        full = site.controller(told=False)
+        answer = full.put("configData", {"data": {str(number): "x" for number in range(101)}})
+        saw(answered(answer), f"has {len(full.target.attributes)}")
 
 
 def bodies(site: Site) -> None:
@@ -79,8 +71,8 @@ def bodies(site: Site) -> None:
         ("type text/plain", {"Content-Type": "text/plain"}, b'{"data": {"a": "b"}}'),
         ("no type", {}, b'{"data": {"a": "b"}}'),
     ):
-        answer = controller.ask("PUT", "configData", headers=headers, content=content)
-        site.note(CONFIG_DATA, "any", f"body: {name}", answered(answer))
+        with site.cell(CONFIG_DATA, "any", f"body: {name}") as saw:
+            saw(answered(controller.ask("PUT", "configData", headers=headers, content=content)))
 
 
 CHECKS = (modes, values, bodies)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The confirmation flow: consent to one action, and to all."""
 
-from hawkbit_testing.conformance.polls import POLL
-from hawkbit_testing.conformance.site import Site, answered, outline
+from hawkbit_testing.conformance.polls import DEPLOYMENT, POLL
+from hawkbit_testing.conformance.site import Controller, Site, answered, outline
 
 BASE = "GET confirmationBase"
 READ = "GET confirmationBase/{actionId}"
@@ -16,63 +16,46 @@ def auto_confirmation(site: Site) -> None:
     controller = site.controller()
 
     def base(state: str) -> None:
-        answer = controller.get("confirmationBase")
-        seen = outline(answer.json()) if answer.status_code == 200 else ""
-        site.note(BASE, state, "", answered(answer), seen)
+        with site.cell(BASE, state) as saw:
+            answer = controller.get("confirmationBase")
+            saw(answered(answer), outline(answer.json()) if answer.status_code == 200 else "")
+
+    def activate(state: str, name: str, body: dict[str, str]) -> None:
+        with site.cell(ACTIVATE, state, name) as saw:
+            saw(answered(controller.post("confirmationBase/activateAutoConfirm", body)))
+
+    def deactivate(state: str) -> None:
+        with site.cell(DEACTIVATE, state) as saw:
+            saw(answered(controller.ask("POST", "confirmationBase/deactivateAutoConfirm")))
 
     base("auto-confirm off")
-    site.note(
-        DEACTIVATE,
-        "auto-confirm off",
-        "",
-        answered(controller.ask("POST", "confirmationBase/deactivateAutoConfirm")),
-    )
-    for name, body in (
-        ("an initiator of 65 characters", {"initiator": "x" * 65}),
-        ("a remark of 513 characters", {"remark": "x" * 513}),
-    ):
-        site.note(
-            ACTIVATE,
-            "auto-confirm off",
-            name,
-            answered(controller.post("confirmationBase/activateAutoConfirm", body)),
-        )
+    deactivate("auto-confirm off")
+    activate("auto-confirm off", "an initiator of 65 characters", {"initiator": "x" * 65})
+    activate("auto-confirm off", "a remark of 513 characters", {"remark": "x" * 513})
     full = {"initiator": "x" * 64, "remark": "x" * 512}
-    for state in ("auto-confirm off", "auto-confirm on"):
-        answer = controller.post("confirmationBase/activateAutoConfirm", full)
-        site.note(ACTIVATE, state, "initiator and remark", answered(answer))
+    activate("auto-confirm off", "initiator and remark", full)
+    activate("auto-confirm on", "initiator and remark", full)
     base("auto-confirm on")
-    site.note(
-        DEACTIVATE,
-        "auto-confirm on",
-        "",
-        answered(controller.ask("POST", "confirmationBase/deactivateAutoConfirm")),
-    )
-    site.note(
-        ACTIVATE,
-        "auto-confirm off",
-        "{}",
-        answered(controller.post("confirmationBase/activateAutoConfirm", {})),
-    )
+    deactivate("auto-confirm on")
+    activate("auto-confirm off", "{}", {})
     base("auto-confirm on with {}")
-    bare = site.controller()
-    site.note(
-        ACTIVATE,
-        "auto-confirm off",
-        "no body, no type",
-        answered(bare.ask("POST", "confirmationBase/activateAutoConfirm")),
-    )
-    site.note(READ, "unknown action", "", answered(controller.get("confirmationBase/987654321")))
-    site.note(
-        FEEDBACK,
-        "unknown action",
-        "confirmed",
-        answered(controller.post("confirmationBase/987654321/feedback", {"confirmation": "confirmed"})),
-    )
+    with site.cell(ACTIVATE, "auto-confirm off", "no body, no type") as saw:
+        saw(answered(site.controller().ask("POST", "confirmationBase/activateAutoConfirm")))
+
+
+def nothing_waits(site: Site) -> None:
+    """Consent to what does not wait for it."""
+    controller = site.controller()
+    yes = {"confirmation": "confirmed"}
+    with site.cell(READ, "unknown action") as saw:
+        saw(answered(controller.get("confirmationBase/987654321")))
+    with site.cell(FEEDBACK, "unknown action", "confirmed") as saw:
+        saw(answered(controller.post("confirmationBase/987654321/feedback", yes)))
     action = controller.assign()
-    site.note(READ, "open", "", answered(controller.get(f"confirmationBase/{action.id}")))
-    answer = controller.post(f"confirmationBase/{action.id}/feedback", {"confirmation": "confirmed"})
-    site.note(FEEDBACK, "open", "confirmed", answered(answer))
+    with site.cell(READ, "open") as saw:
+        saw(answered(controller.get(f"confirmationBase/{action.id}")))
+    with site.cell(FEEDBACK, "open", "confirmed") as saw:
+        saw(answered(controller.post(f"confirmationBase/{action.id}/feedback", yes)))
 
 
 def waiting(site: Site) -> None:
@@ -80,21 +63,19 @@ def waiting(site: Site) -> None:
     with site.having(confirmation_flow=True):
         controller = site.controller()
         action = controller.assign()
-        path = f"confirmationBase/{action.id}"
-        site.note(POLL, "waits for confirmation", "", answered(controller.get()), controller.links())
-        answer = controller.get("confirmationBase")
-        site.note(BASE, "waits for confirmation", "", answered(answer), outline(answer.json()))
-        answer = controller.get(path)
-        site.note(READ, "waits for confirmation", "", answered(answer), outline(answer.json()))
-        answer = controller.get(f"deploymentBase/{action.id}")
-        site.note("GET deploymentBase/{actionId}", "waits for confirmation", "", answered(answer))
-        answer = controller.tell(action, "closed", "success")
-        site.note(
-            "POST deploymentBase/{actionId}/feedback",
-            "waits for confirmation",
-            "closed success",
-            answered(answer),
-        )
+        state, path = "waits for confirmation", f"confirmationBase/{action.id}"
+        with site.cell(POLL, state) as saw:
+            saw(answered(controller.get()), controller.links())
+        with site.cell(BASE, state) as saw:
+            answer = controller.get("confirmationBase")
+            saw(answered(answer), outline(answer.json()))
+        with site.cell(READ, state) as saw:
+            answer = controller.get(path)
+            saw(answered(answer), outline(answer.json()))
+        with site.cell(DEPLOYMENT, state) as saw:
+            saw(answered(controller.get(f"deploymentBase/{action.id}")))
+        with site.cell("POST deploymentBase/{actionId}/feedback", state, "closed success") as saw:
+            saw(answered(controller.tell(action, "closed", "success")))
         for name, body in (
             ("nothing", {}),
             ("an unknown word", {"confirmation": "maybe"}),
@@ -104,53 +85,72 @@ def waiting(site: Site) -> None:
             ("denied, with a code", {"confirmation": "denied", "code": 7}),
             ("confirmed", {"confirmation": "confirmed", "details": ["yes"]}),
         ):
-            answer = controller.post(f"{path}/feedback", body)
-            site.note(FEEDBACK, "waits for confirmation", name, answered(answer), controller.links())
-        answer = controller.post(f"{path}/feedback", {"confirmation": "confirmed"})
-        site.note(FEEDBACK, "confirmed", "confirmed", answered(answer))
-        answer = controller.post(f"{path}/feedback", {"confirmation": "denied"})
-        site.note(FEEDBACK, "confirmed", "denied", answered(answer))
-        site.note(READ, "confirmed", "", answered(controller.get(path)))
+            with site.cell(FEEDBACK, state, name) as saw:
+                saw(answered(controller.post(f"{path}/feedback", body)), controller.links())
+
+
+def confirmed(site: Site) -> None:
+    """An action that the controller has consented to."""
+    with site.having(confirmation_flow=True):
+        controller = site.controller()
+        action = controller.assign()
+        path = f"confirmationBase/{action.id}"
+        controller.post(f"{path}/feedback", {"confirmation": "confirmed", "details": ["yes"]})
+        for said in ("confirmed", "denied"):
+            with site.cell(FEEDBACK, "confirmed", said) as saw:
+                saw(answered(controller.post(f"{path}/feedback", {"confirmation": said})))
+        with site.cell(READ, "confirmed") as saw:
+            saw(answered(controller.get(path)))
         controller.tell(action, "closed", "success")
-        answer = controller.post(f"{path}/feedback", {"confirmation": "confirmed"})
-        site.note(FEEDBACK, "closed with success", "confirmed", answered(answer))
-        site.note(READ, "closed with success", "", answered(controller.get(path)))
+        with site.cell(FEEDBACK, "closed with success", "confirmed") as saw:
+            saw(answered(controller.post(f"{path}/feedback", {"confirmation": "confirmed"})))
+        with site.cell(READ, "closed with success") as saw:
+            saw(answered(controller.get(path)))
 
 
 def waiting_and_canceled(site: Site) -> None:
     """An action that waits for consent and is to be canceled."""
-    with site.having(confirmation_flow=True):
-        for execution, finished in (("closed", "success"), ("rejected", "none")):
-            controller = site.controller()
-            action = controller.canceling()
-            if execution == "closed":
-                site.note(POLL, "waits for confirmation, canceling", "", controller.links())
-                answer = controller.get(f"confirmationBase/{action.id}")
-                site.note(READ, "waits for confirmation, canceling", "", answered(answer))
+
+    def told(controller: Controller, execution: str, finished: str) -> None:
+        (action,) = controller.target.actions
+        with site.cell(
+            "POST cancelAction/{actionId}/feedback",
+            "waits for confirmation, canceling",
+            f"{execution} {finished}",
+        ) as saw:
             answer = controller.tell(action, execution, finished, channel="cancelAction")
-            site.note(
-                "POST cancelAction/{actionId}/feedback",
-                "waits for confirmation, canceling",
-                f"{execution} {finished}",
-                answered(answer),
-                controller.links(),
-            )
+            saw(answered(answer), controller.links())
+
+    with site.having(confirmation_flow=True):
+        controller = site.controller()
+        action = controller.canceling()
+        with site.cell(POLL, "waits for confirmation, canceling") as saw:
+            saw(controller.links())
+        with site.cell(READ, "waits for confirmation, canceling") as saw:
+            saw(answered(controller.get(f"confirmationBase/{action.id}")))
+        told(controller, "closed", "success")
+        controller = site.controller()
+        controller.canceling()
+        told(controller, "rejected", "none")
 
 
 def consent_to_all(site: Site) -> None:
     """What auto-confirmation does to what waits, and to what comes."""
     with site.having(confirmation_flow=True):
-        controller = site.controller()
-        controller.assign()
-        answer = controller.post("confirmationBase/activateAutoConfirm", {})
-        site.note(ACTIVATE, "waits for confirmation", "{}", answered(answer), controller.links())
-        other = site.controller()
-        other.post("confirmationBase/activateAutoConfirm", {})
-        other.assign()
-        site.note(POLL, "auto-confirm on", "", other.links())
-        third = site.controller()
-        third.assign(confirmation_required=False)
-        site.note(POLL, "assigned without need for confirmation", "", third.links())
+        with site.cell(ACTIVATE, "waits for confirmation", "{}") as saw:
+            controller = site.controller()
+            controller.assign()
+            answer = controller.post("confirmationBase/activateAutoConfirm", {})
+            saw(answered(answer), controller.links())
+        with site.cell(POLL, "auto-confirm on") as saw:
+            controller = site.controller()
+            controller.post("confirmationBase/activateAutoConfirm", {})
+            controller.assign()
+            saw(controller.links())
+        with site.cell(POLL, "assigned without need for confirmation") as saw:
+            controller = site.controller()
+            controller.assign(confirmation_required=False)
+            saw(controller.links())
 
 
-CHECKS = (auto_confirmation, waiting, waiting_and_canceled, consent_to_all)
+CHECKS = (auto_confirmation, nothing_waits, waiting, confirmed, waiting_and_canceled, consent_to_all)

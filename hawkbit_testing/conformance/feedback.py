@@ -3,7 +3,8 @@
 
 from typing import Any
 
-from hawkbit_testing.conformance.site import Site, answered, had
+from hawkbit_testing.conformance.site import Action, Controller, Site, answered, end, had
+from hawkbit_testing.software import DistributionSet
 
 FEEDBACK = "POST deploymentBase/{actionId}/feedback"
 EXECUTIONS = (
@@ -24,6 +25,9 @@ TEXTS = (
     "<urlopen error timed out>",
     "<class 'ValueError'>",
     "<?xml",
+    "<?xml version='1.0'?>",
+    "a<b",
+    "</ none",
     "<!-- x -->",
     "a < b > c",
     "<1>",
@@ -38,82 +42,81 @@ def words(site: Site) -> None:
     """Each execution with each result, for an open action."""
     for execution in EXECUTIONS:
         for finished in RESULTS:
-            controller = site.controller()
-            action = controller.assign()
-            answer = controller.tell(action, execution, finished, "a detail")
-            site.note(
-                FEEDBACK, "open", f"{execution} {finished}", answered(answer), controller.effect(action)
-            )
+            with site.cell(FEEDBACK, "open", f"{execution} {finished}") as saw:
+                controller = site.controller()
+                action = controller.assign()
+                answer = controller.tell(action, execution, finished, "a detail")
+                saw(answered(answer), controller.effect(action))
 
 
 def after_the_end(site: Site) -> None:
-    """Whatever is told of an action that is over."""
-    for state, finished in (("closed with success", "success"), ("closed with failure", "failure")):
+    """Whatever is told of an action that is closed."""
+    for finished in ("success", "failure"):
+        state = f"closed with {finished}"
+        with site.part(FEEDBACK, state):
+            controller = site.controller()
+            action = controller.assign()
+            controller.tell(action, "closed", finished)
+            for again in (("closed", "success"), ("closed", "failure"), ("proceeding", "none")):
+                with site.cell(FEEDBACK, state, " ".join(again)) as saw:
+                    answer = controller.tell(action, *again)
+                    saw(answered(answer), controller.effect(action))
+
+
+def after_a_cancelation(site: Site) -> None:
+    """Whatever is told of an action that is canceled."""
+    with site.cell(FEEDBACK, "canceled", "closed success") as saw:
         controller = site.controller()
-        action = controller.assign()
-        controller.tell(action, "closed", finished)
-        for again in (("closed", "success"), ("closed", "failure"), ("proceeding", "none")):
-            answer = controller.tell(action, *again)
-            site.note(FEEDBACK, state, " ".join(again), answered(answer), controller.effect(action))
-    controller = site.controller()
-    action = controller.canceling()
-    controller.tell(action, "closed", "success", channel="cancelAction")
-    site.note(FEEDBACK, "canceled", "closed success", answered(controller.tell(action, "closed", "success")))
-    controller = site.controller()
-    action = controller.canceling()
-    action.force_quit()
-    site.note(
-        FEEDBACK, "force-quit", "closed success", answered(controller.tell(action, "closed", "success"))
-    )
+        action = controller.canceling()
+        controller.tell(action, "closed", "success", channel="cancelAction")
+        saw(answered(controller.tell(action, "closed", "success")))
+    with site.cell(FEEDBACK, "force-quit", "closed success") as saw:
+        controller = site.controller()
+        action = controller.canceling()
+        action.force_quit()
+        saw(answered(controller.tell(action, "closed", "success")))
 
 
 def while_canceling(site: Site) -> None:
     """What is told of a deployment that is to be canceled."""
     for execution, finished in (("closed", "success"), ("closed", "failure"), ("proceeding", "none")):
-        controller = site.controller()
-        action = controller.canceling()
-        answer = controller.tell(action, execution, finished)
-        site.note(
-            FEEDBACK, "canceling", f"{execution} {finished}", answered(answer), controller.effect(action)
-        )
+        with site.cell(FEEDBACK, "canceling", f"{execution} {finished}") as saw:
+            controller = site.controller()
+            action = controller.canceling()
+            answer = controller.tell(action, execution, finished)
+            saw(answered(answer), controller.effect(action))
 
 
 def download_only(site: Site) -> None:
     """What ends a download-only action."""
     for execution, finished in (("downloaded", "none"), ("closed", "success"), ("proceeding", "none")):
+        with site.cell(FEEDBACK, "download only", f"{execution} {finished}") as saw:
+            controller = site.controller()
+            action = controller.assign(download_only=True)
+            answer = controller.tell(action, execution, finished)
+            saw(answered(answer), controller.effect(action))
+    with site.cell(FEEDBACK, "download only, downloaded", "closed success") as saw:
         controller = site.controller()
         action = controller.assign(download_only=True)
-        answer = controller.tell(action, execution, finished)
-        site.note(
-            FEEDBACK, "download only", f"{execution} {finished}", answered(answer), controller.effect(action)
-        )
-        if execution == "downloaded":
-            answer = controller.tell(action, "closed", "success")
-            site.note(FEEDBACK, "download only, downloaded", "closed success", answered(answer))
+        controller.tell(action, "downloaded")
+        saw(answered(controller.tell(action, "closed", "success")))
 
 
 def unknown_actions(site: Site) -> None:
     """Actions that there are not, or that are another target's."""
-    controller, other = site.controller(), site.controller()
-    action = other.assign()
-    site.note(
-        FEEDBACK,
-        "another target's action",
-        "closed success",
-        answered(controller.tell(action, "closed", "success")),
-    )
-    status = {"execution": "closed", "result": {"finished": "success"}}
-    for state, request, number in (
-        ("unknown action", "closed success", "987654321"),
-        ("any", "an id that is no number", "x"),
-    ):
-        body = {"id": "987654321", "status": status}
-        answer = controller.post(f"deploymentBase/{number}/feedback", body)
-        site.note(FEEDBACK, state, request, answered(answer))
+    controller = site.controller()
+    with site.cell(FEEDBACK, "another target's action", "closed success") as saw:
+        action = site.controller().assign()
+        saw(answered(controller.tell(action, "closed", "success")))
+    body = {"id": "987654321", "status": {"execution": "closed", "result": {"finished": "success"}}}
+    with site.cell(FEEDBACK, "unknown action", "closed success") as saw:
+        saw(answered(controller.post("deploymentBase/987654321/feedback", body)))
+    with site.cell(FEEDBACK, "any", "an id that is no number") as saw:
+        saw(answered(controller.post("deploymentBase/x/feedback", body)))
 
 
-def bodies(site: Site) -> None:
-    """Members that are missing, unknown, or of another type."""
+def statuses(site: Site) -> None:
+    """Members of the status that are missing, unknown, or of another type."""
     controller = site.controller()
     action = controller.assign()
     done = {"finished": "none"}
@@ -138,10 +141,16 @@ def bodies(site: Site) -> None:
         ("code: beyond 32 bits", going | {"code": 2**31}),
         ("code: a word", going | {"code": "seven"}),
     ):
-        answer = controller.post(
-            f"deploymentBase/{action.id}/feedback", {"id": str(action.id), "status": status}
-        )
-        site.note(FEEDBACK, "open", name, answered(answer))
+        with site.cell(FEEDBACK, "open", name) as saw:
+            body = {"id": str(action.id), "status": status}
+            saw(answered(controller.post(f"deploymentBase/{action.id}/feedback", body)))
+
+
+def ids_and_times(site: Site) -> None:
+    """Members beside the status that are missing, unknown, or of another type."""
+    controller = site.controller()
+    action = controller.assign()
+    going = {"execution": "proceeding", "result": {"finished": "none"}}
     for name, more in (
         ("no id in the body", {}),
         ("another id in the body", {"id": "1234567"}),
@@ -151,70 +160,70 @@ def bodies(site: Site) -> None:
         ("timestamp: a text", {"id": str(action.id), "timestamp": "20230101T000000"}),
         ("time: a text", {"id": str(action.id), "time": "20230101T000000"}),
     ):
-        answer = controller.post(f"deploymentBase/{action.id}/feedback", {"status": going, **more})
-        site.note(FEEDBACK, "open", name, answered(answer))
-    controller.tell(action, "proceeding", "none", "a detail", code=7)
-    texts = had(lambda: " | ".join(sorted(action.history()[-1].messages)))
-    site.note(FEEDBACK, "open", "messages of one with code", texts)
+        with site.cell(FEEDBACK, "open", name) as saw:
+            saw(answered(controller.post(f"deploymentBase/{action.id}/feedback", {"status": going, **more})))
+
+
+def codes(site: Site) -> None:
+    """What a code adds to the history."""
+    with site.cell(FEEDBACK, "open", "messages of one with code") as saw:
+        controller = site.controller()
+        action = controller.assign()
+        controller.tell(action, "proceeding", "none", "a detail", code=7)
+        saw(had(lambda: " | ".join(sorted(action.history()[-1].messages))))
 
 
 def times(site: Site) -> None:
     """What the controller's own time does to a second installation."""
     for name, at in (("1970", 1000), ("2099", 4_070_908_800_000)):
-        controller = site.controller()
-        controller.tell(controller.assign(), "closed", "success")
-        action = controller.assign(site.other)
-        status = {"execution": "closed", "result": {"finished": "success"}}
-        body = {"id": str(action.id), "timestamp": at, "status": status}
-        answer = controller.post(f"deploymentBase/{action.id}/feedback", body)
-        installed = had(lambda: str(getattr(controller.target.installed, "id", None) == site.other.id))  # noqa: B023
-        site.note(
-            FEEDBACK,
-            "second installation",
-            f"closed success of {name}",
-            answered(answer),
-            f"action {action.outcome()}",
-            f"the set counts as installed: {installed}",
-        )
+        with site.cell(FEEDBACK, "second installation", f"closed success of {name}") as saw:
+            controller = site.controller()
+            controller.tell(controller.assign(), "closed", "success")
+            action = controller.assign(site.other)
+            status = {"execution": "closed", "result": {"finished": "success"}}
+            body = {"id": str(action.id), "timestamp": at, "status": status}
+            answer = controller.post(f"deploymentBase/{action.id}/feedback", body)
+            saw(
+                answered(answer),
+                end(action),
+                f"the set counts as installed: {installed(controller, site.other)}",
+            )
+
+
+def installed(controller: Controller, bundle: DistributionSet) -> str:
+    """Return whether a set counts as installed."""
+    return had(lambda: str(getattr(controller.target.installed, "id", None) == bundle.id))
 
 
 def texts(site: Site) -> None:
     """What messages may hold."""
     for text in TEXTS:
+        shown = text.replace("\x07", "BEL").replace("\t", "TAB")
+        with site.cell(FEEDBACK, "open", f"closed with message {shown}") as saw:
+            controller = site.controller()
+            action = controller.assign()
+            answer = controller.tell(action, "closed", "success", text)
+            saw(answered(answer), end(action))
+    with site.cell(FEEDBACK, "open", "a message of 1,100 characters") as saw:
         controller = site.controller()
         action = controller.assign()
-        shown = text.replace("\x07", "BEL").replace("\t", "TAB")
-        answer = controller.tell(action, "closed", "success", text)
-        site.note(
-            FEEDBACK,
-            "open",
-            f"closed with message {shown}",
-            answered(answer),
-            f"action {action.outcome() or 'open'}",
-        )
-    controller = site.controller()
-    action = controller.assign()
-    controller.tell(action, "proceeding", "none", "x" * 1100)
-    lengths = had(
-        lambda: ", ".join(str(len(text)) for text in sorted(action.history()[-1].messages, key=len))
-    )
-    site.note(FEEDBACK, "open", "a message of 1,100 characters", f"stored as {lengths}")
+        controller.tell(action, "proceeding", "none", "x" * 1100)
+        saw(f"stored as {lengths(action)}")
+
+
+def lengths(action: Action) -> str:
+    """Return the lengths of the newest messages."""
+    return had(lambda: ", ".join(str(len(text)) for text in sorted(action.history()[-1].messages, key=len)))
 
 
 def too_many_messages(site: Site) -> None:
     """The quota of messages."""
     for execution, finished in (("proceeding", "none"), ("closed", "success")):
-        controller = site.controller()
-        action = controller.assign()
         for count in (51, 50):
-            answer = controller.tell(action, execution, finished, *["x"] * count)
-            site.note(
-                FEEDBACK,
-                "open",
-                f"{execution} with {count} messages",
-                answered(answer),
-                f"action {action.outcome() or 'open'}",
-            )
+            with site.cell(FEEDBACK, "open", f"{execution} with {count} messages") as saw:
+                controller = site.controller()
+                action = controller.assign()
+                saw(answered(controller.tell(action, execution, finished, *["x"] * count)), end(action))
 
 
 def full_history(site: Site) -> None:
@@ -222,56 +231,47 @@ def full_history(site: Site) -> None:
     controller = site.controller()
     action = controller.assign()
     url = controller.artifact(action)
-    answers = (answered(controller.tell(action, "proceeding")) for _ in range(1001))
-    refused = next((answer for answer in answers if answer != "200"), "never refused")
-    site.note(
-        FEEDBACK, "1,000 entries", "proceeding none", refused, had(lambda: f"{len(action.history())} entries")
-    )
-    site.note(
-        "GET softwaremodules/{moduleId}/artifacts/{fileName}",
-        "1,000 entries",
-        "",
-        answered(controller.get(url)),
-    )
-    site.note(
-        "GET softwaremodules/{moduleId}/artifacts/{fileName}.MD5SUM",
-        "1,000 entries",
-        "",
-        answered(controller.get(f"{url}.MD5SUM")),
-    )
-    site.note(
-        FEEDBACK,
-        "1,000 entries",
-        "closed success",
-        answered(controller.tell(action, "closed", "success", "done")),
-        f"action {action.outcome() or 'open'}",
-    )
+    state = "1,000 entries"
+    with site.cell(FEEDBACK, state, "proceeding none") as saw:
+        refused = fill(controller, action) or "never refused"
+        saw(refused, had(lambda: f"{len(action.history())} entries"))
+    with site.cell("GET softwaremodules/{moduleId}/artifacts/{fileName}", state) as saw:
+        saw(answered(controller.get(url)))
+    with site.cell("GET softwaremodules/{moduleId}/artifacts/{fileName}.MD5SUM", state) as saw:
+        saw(answered(controller.get(f"{url}.MD5SUM")))
+    with site.cell(FEEDBACK, state, "closed success") as saw:
+        saw(answered(controller.tell(action, "closed", "success", "done")), end(action))
 
 
 def full_history_of_a_cancelation(site: Site) -> None:
     """The quota of entries, on the channel of cancelations."""
     controller = site.controller()
     action = controller.canceling()
-    for _ in range(1001):
-        if controller.tell(action, "proceeding").status_code != 200:
-            break
+    fill(controller, action)
     for execution in ("proceeding", "closed"):
-        site.note(
-            "POST cancelAction/{actionId}/feedback",
-            "1,000 entries",
-            f"{execution} none",
-            answered(controller.tell(action, execution, channel="cancelAction")),
-            f"action {action.outcome() or 'open'}",
-        )
+        with site.cell("POST cancelAction/{actionId}/feedback", "1,000 entries", f"{execution} none") as saw:
+            saw(answered(controller.tell(action, execution, channel="cancelAction")), end(action))
+
+
+def fill(controller: Controller, action: Action) -> str | None:
+    """Tell progress until it is refused, and return the refusal; None if there is none."""
+    for _ in range(1001):
+        answer = controller.tell(action, "proceeding")
+        if answer.status_code != 200:
+            return answered(answer)
+    return None
 
 
 CHECKS = (
     words,
     after_the_end,
+    after_a_cancelation,
     while_canceling,
     download_only,
     unknown_actions,
-    bodies,
+    statuses,
+    ids_and_times,
+    codes,
     times,
     texts,
     too_many_messages,

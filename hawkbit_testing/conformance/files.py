@@ -5,7 +5,7 @@ import hashlib
 
 import httpx
 
-from hawkbit_testing.conformance.site import NAME, Action, Controller, Site, answered, had, outline
+from hawkbit_testing.conformance.site import NAME, Controller, Site, answered, newest, outline
 
 LIST = "GET softwaremodules/{moduleId}/artifacts"
 FILE = f"{LIST}/{{fileName}}"
@@ -17,37 +17,54 @@ def listing(site: Site) -> None:
     controller = site.controller()
     action = controller.assign()
     path = controller.module_path(action)
-    answer = controller.get(path)
-    site.note(LIST, "open", "", answered(answer), outline(answer.json()) if answer.status_code == 200 else "")
+    with site.cell(LIST, "open") as saw:
+        answer = controller.get(path)
+        saw(answered(answer), outline(answer.json()) if answer.status_code == 200 else "")
     other = site.controller()
-    site.note(LIST, "another target's module", "", answered(other.get(path)))
-    site.note(LIST, "unknown module", "", answered(other.get("softwaremodules/987654321/artifacts")))
+    with site.cell(LIST, "another target's module") as saw:
+        saw(answered(other.get(path)))
+    with site.cell(LIST, "unknown module") as saw:
+        saw(answered(other.get("softwaremodules/987654321/artifacts")))
     controller.tell(action, "closed", "success")
-    site.note(LIST, "closed with success", "", answered(controller.get(path)))
+    with site.cell(LIST, "closed with success") as saw:
+        saw(answered(controller.get(path)))
 
 
-def states(site: Site) -> None:
-    """In which states a file is served."""
+def served(controller: Controller, state: str, url: str) -> None:
+    """Note whether a file is served, in whole and in part."""
+    with controller.site.cell(FILE, state) as saw:
+        saw(answered(controller.get(url)))
+    with controller.site.cell(FILE, state, "Range: bytes=5-") as saw:
+        saw(answered(controller.get(url, Range="bytes=5-")))
 
-    def both(state: str, controller: Controller, url: str) -> None:
-        site.note(FILE, state, "", answered(controller.get(url)))
-        site.note(FILE, state, "Range: bytes=5-", answered(controller.get(url, Range="bytes=5-")))
 
+def after_the_end(site: Site) -> None:
+    """Whether a file is served when its action is over."""
     for finished in ("success", "failure"):
-        controller = site.controller()
-        action = controller.assign()
-        url = controller.artifact(action)
-        controller.tell(action, "closed", finished)
-        both(f"closed with {finished}", controller, url)
+        with site.part(FILE, f"closed with {finished}"):
+            controller = site.controller()
+            action = controller.assign()
+            url = controller.artifact(action)
+            controller.tell(action, "closed", finished)
+            served(controller, f"closed with {finished}", url)
+
+
+def while_canceling(site: Site) -> None:
+    """Whether a file is served when its action is to be canceled."""
     controller = site.controller()
     action = controller.assign()
     url = controller.artifact(action)
     action.cancel()
-    both("canceling", controller, url)
+    served(controller, "canceling", url)
     action.force_quit()
-    both("force-quit", controller, url)
-    other = site.controller()
-    both("another target's module", other, url.replace(controller.target.id, other.target.id))
+    served(controller, "force-quit", url)
+
+
+def to_others(site: Site) -> None:
+    """Whether a file is served to a target that it is not meant for."""
+    controller, other = site.controller(), site.controller()
+    url = controller.artifact(controller.assign())
+    served(other, "another target's module", url.replace(controller.target.id, other.target.id))
 
 
 def whole(site: Site) -> None:
@@ -56,9 +73,8 @@ def whole(site: Site) -> None:
     action = controller.assign()
     url = controller.artifact(action)
     answer = controller.get(url)
-    site.note(
-        FILE, "open", "", answered(answer), f"bytes right: {answer.content == site.content}", newest(action)
-    )
+    with site.cell(FILE, "open") as saw:
+        saw(answered(answer), f"bytes right: {answer.content == site.content}", newest(action))
     for name in (
         "Accept-Ranges",
         "Content-Disposition",
@@ -66,28 +82,26 @@ def whole(site: Site) -> None:
         "Content-Range",
         "X-Content-Type-Options",
     ):
-        site.note(FILE, "open", f"header {name}", answer.headers.get(name, "none"))
+        with site.cell(FILE, "open", f"header {name}") as saw:
+            saw(answer.headers.get(name, "none"))
     tag, bare = answer.headers.get("ETag", "none"), hashlib.sha1(site.content).hexdigest()
-    site.note(
-        FILE, "open", "header ETag", {bare: "sha1", f'"{bare}"': "sha1 in quotes"}.get(tag, "something else")
-    )
-    missing = controller.get(url.replace(NAME, "b.raucb"))
-    site.note(FILE, "open", "a file that there is not", answered(missing))
-    missing = controller.get(f"softwaremodules/987654321/artifacts/{NAME}")
-    site.note(FILE, "unknown module", "", answered(missing))
-    narrow = controller.get(f"softwaremodules/987654321/artifacts/{NAME}", Accept="application/octet-stream")
-    site.note(FILE, "unknown module", "Accept: application/octet-stream", answered(narrow))
-    head = controller.ask("HEAD", url)
-    site.note(
-        FILE,
-        "open",
-        "HEAD",
-        answered(head),
-        f"length right: {head.headers.get('Content-Length') == str(len(site.content))}",
-    )
-    site.note(FILE, "open", "If-None-Match: the tag", answered(controller.get(url, If_None_Match=tag)))
-    narrow = controller.get(url, Accept="application/octet-stream")
-    site.note(FILE, "open", "Accept: application/octet-stream", answered(narrow))
+    with site.cell(FILE, "open", "header ETag") as saw:
+        saw({bare: "sha1", f'"{bare}"': "sha1 in quotes"}.get(tag, "something else"))
+    with site.cell(FILE, "open", "a file that there is not") as saw:
+        saw(answered(controller.get(url.replace(NAME, "b.raucb"))))
+    unknown = f"softwaremodules/987654321/artifacts/{NAME}"
+    with site.cell(FILE, "unknown module") as saw:
+        saw(answered(controller.get(unknown)))
+    with site.cell(FILE, "unknown module", "Accept: application/octet-stream") as saw:
+        saw(answered(controller.get(unknown, Accept="application/octet-stream")))
+    with site.cell(FILE, "open", "HEAD") as saw:
+        head = controller.ask("HEAD", url)
+        right = head.headers.get("Content-Length") == str(len(site.content))
+        saw(answered(head), f"length right: {right}")
+    with site.cell(FILE, "open", "If-None-Match: the tag") as saw:
+        saw(answered(controller.get(url, If_None_Match=tag)))
+    with site.cell(FILE, "open", "Accept: application/octet-stream") as saw:
+        saw(answered(controller.get(url, Accept="application/octet-stream")))
 
 
 def ranges(site: Site) -> None:
@@ -112,11 +126,12 @@ def ranges(site: Site) -> None:
         ("two", "bytes=20-29,0-9"),
         ("two that overlap", "bytes=0-9,5-14"),
     ):
-        answer = controller.get(url, Range=text)
-        site.note(FILE, "open", f"Range: {name}", *part(answer, size))
-    action = controller.assign(site.other)
-    controller.get(controller.artifact(action), Range="bytes=5-")
-    site.note(FILE, "open", "history after a Range", newest(action))
+        with site.cell(FILE, "open", f"Range: {name}") as saw:
+            saw(*part(controller.get(url, Range=text), size))
+    with site.cell(FILE, "open", "history after a Range") as saw:
+        action = controller.assign(site.other)
+        controller.get(controller.artifact(action), Range="bytes=5-")
+        saw(newest(action))
 
 
 def conditions(site: Site) -> None:
@@ -133,26 +148,29 @@ def conditions(site: Site) -> None:
         ("another tag", '"0123"'),
         ("its own Last-Modified", first.headers.get("Last-Modified", "")),
     ):
-        answer = controller.get(url, Range="bytes=5-", If_Range=text)
-        site.note(FILE, "open", f"Range, If-Range: {name}", *part(answer, len(site.content)))
+        with site.cell(FILE, "open", f"Range, If-Range: {name}") as saw:
+            saw(*part(controller.get(url, Range="bytes=5-", If_Range=text), len(site.content)))
     for name, text in (
         ("the tag as received", tag),
         ("the bare sha1", bare),
         ("*", "*"),
         ("another tag", '"0123"'),
     ):
-        site.note(FILE, "open", f"If-Match: {name}", answered(controller.get(url, If_Match=text)))
+        with site.cell(FILE, "open", f"If-Match: {name}") as saw:
+            saw(answered(controller.get(url, If_Match=text)))
 
 
 def names(site: Site) -> None:
     """File names that a URL has to escape."""
     for name in ("my bundle.raucb", "a+b.raucb", "a(b).raucb", "ü.raucb"):
-        controller = site.controller()
-        url = controller.artifact(controller.assign(site.made(name)))
-        own = controller.get(url)
-        site.note(FILE, "open", f"{name} by the server's own link", answered(own))
-        if "+" in url:
-            site.note(FILE, "open", f"{name}, + as %20", answered(controller.get(url.replace("+", "%20"))))
+        with site.part(FILE, f"open, {name}"):
+            controller = site.controller()
+            url = controller.artifact(controller.assign(site.made(name)))
+            with site.cell(FILE, "open", f"{name} by the server's own link") as saw:
+                saw(answered(controller.get(url)))
+            if "+" in url:
+                with site.cell(FILE, "open", f"{name}, + as %20") as saw:
+                    saw(answered(controller.get(url.replace("+", "%20"))))
 
 
 def checksums(site: Site) -> None:
@@ -160,43 +178,49 @@ def checksums(site: Site) -> None:
     controller = site.controller()
     action = controller.assign()
     url = controller.artifact(action)
-    answer = controller.get(f"{url}.MD5SUM")
-    right = answer.text == f"{hashlib.md5(site.content).hexdigest()}  {NAME}"
-    site.note(
-        CHECKSUM,
-        "open",
-        "",
-        answered(answer),
-        f"hash, two spaces, name, no newline: {right}",
-        answer.headers.get("Content-Type", "no type"),
-        newest(action),
-    )
+    with site.cell(CHECKSUM, "open") as saw:
+        answer = controller.get(f"{url}.MD5SUM")
+        right = answer.text == f"{hashlib.md5(site.content).hexdigest()}  {NAME}"
+        saw(
+            answered(answer),
+            f"hash, two spaces, name, no newline: {right}",
+            answer.headers.get("Content-Type", "no type"),
+            newest(action),
+        )
     controller.tell(action, "closed", "success")
-    site.note(CHECKSUM, "closed with success", "", answered(controller.get(f"{url}.MD5SUM")))
+    with site.cell(CHECKSUM, "closed with success") as saw:
+        saw(answered(controller.get(f"{url}.MD5SUM")))
 
 
 def part(answer: httpx.Response, size: int) -> tuple[str, ...]:
-    """Return status, range and length of an answer to a request for a part."""
-    told = answer.headers.get("Content-Range", "no Content-Range").replace(str(size), "SIZE")
-    told = (
-        told.replace(str(size - 1), "LAST")
-        .replace(str(size - 240), "SIZE-240")
-        .replace(str(size - 10), "SIZE-10")
-    )
+    """Return status and range of an answer to a request for a part, and the length unless it is a refusal."""
     kind = answer.headers.get("Content-Type", "no type").partition(";")[0]
     if answer.status_code == 206 and kind.startswith("multipart/"):
         return answered(answer), kind
+    told = answer.headers.get("Content-Range", "no Content-Range")
+    for number, name in (
+        (size, "SIZE"),
+        (size - 1, "LAST"),
+        (size - 240, "SIZE-240"),
+        (size - 10, "SIZE-10"),
+    ):
+        told = told.replace(str(number), name)
     length = len(answer.content)
-    return (
-        answered(answer),
-        told,
-        "whole" if length == size else f"{length} bytes" if length < 1000 else "the rest",
-    )
+    if answer.status_code >= 400:
+        return answered(answer), told
+    if length == size:
+        return answered(answer), told, "whole"
+    return answered(answer), told, f"{length} bytes" if length < 1000 else "the rest"
 
 
-def newest(action: Action) -> str:
-    """Return the newest entry of a history."""
-    return f"entry {had(lambda: action.history()[-1].type)}"
-
-
-CHECKS = (listing, states, whole, ranges, conditions, names, checksums)
+CHECKS = (
+    listing,
+    after_the_end,
+    while_canceling,
+    to_others,
+    whole,
+    ranges,
+    conditions,
+    names,
+    checksums,
+)

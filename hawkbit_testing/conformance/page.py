@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kept table: what each version does, operation by operation, and where another server differs."""
+"""The kept table: what each version does, operation by operation, and what another server does differently."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ Key = tuple[str, str, str]
 
 
 def versions_table(versions: Mapping[str, Sequence[Cell]]) -> str:
-    """Return the table of all operations in Markdown: the newest version, and older ones where they differ.
+    """Return the table of all operations in Markdown: the newest version, and older ones if they differ.
 
     Args:
         versions: the cells of each version, the oldest first.
@@ -35,13 +35,7 @@ def versions_table(versions: Mapping[str, Sequence[Cell]]) -> str:
 
 
 def differences_table(name: str, expected: Sequence[Cell], seen: Sequence[Cell]) -> str:
-    """Return where another server differs, in Markdown; what it can't be brought to is left out.
-
-    Args:
-        name: of the other server.
-        expected: the double's cells.
-        seen: the other server's.
-    """
+    """Return what another server does differently, in Markdown; what it can't be brought to is left out."""
     lines = [f"| operation | state | request | hawkBit | {name} |", "| --- | --- | --- | --- | --- |"]
     for one in differences(expected, seen):
         if one.seen is not None:
@@ -55,7 +49,7 @@ def _key(cell: Cell) -> Key:
 
 
 def _older(seen: Mapping[str, str | None]) -> str:
-    """Return what the versions before the newest do, those alike together; nothing where all do the same."""
+    """Return what the versions before the newest do, those alike together; nothing if all do the same."""
     *names, newest = seen
     groups: list[tuple[list[str], str | None]] = []
     for name in names:

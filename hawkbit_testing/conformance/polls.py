@@ -8,6 +8,7 @@ from hawkbit_testing.conformance.site import Controller, Site, UnsupportedError,
 from hawkbit_testing.software import Window
 
 POLL = "GET {controllerId}"
+DEPLOYMENT = "GET deploymentBase/{actionId}"
 LATER = Window(datetime(2099, 1, 1, 3, tzinfo=UTC), timedelta(hours=1))
 
 
@@ -19,18 +20,23 @@ def open_window() -> Window:
 def links_of_a_controller(site: Site) -> None:
     """Polls without actions."""
     new = site.controller(told=False)
-    answer = new.get()
-    site.note(POLL, "new target", "", answered(answer), new.links(), ", ".join(sorted(answer.json())))
-    sleep = answer.json()["config"]["polling"]["sleep"]
-    site.note(POLL, "new target", "sleep", "HH:MM:SS" if len(sleep) == 8 and sleep.count(":") == 2 else sleep)
+    with site.cell(POLL, "new target") as saw:
+        answer = new.get()
+        saw(answered(answer), new.links(), ", ".join(sorted(answer.json())))
+    with site.cell(POLL, "new target", "sleep") as saw:
+        sleep = new.get().json()["config"]["polling"]["sleep"]
+        saw("HH:MM:SS" if len(sleep) == 8 and sleep.count(":") == 2 else sleep)
     told = site.controller()
-    site.note(POLL, "attributes told", "", answered(told.get()), ", ".join(sorted(told.get().json())))
+    with site.cell(POLL, "attributes told") as saw:
+        answer = told.get()
+        saw(answered(answer), ", ".join(sorted(answer.json())))
     told.target.request_attributes = True
-    site.note(POLL, "attributes asked for", "", answered(told.get()), told.links())
+    with site.cell(POLL, "attributes asked for") as saw:
+        saw(answered(told.get()), told.links())
 
 
-def links_of_an_action(site: Site) -> None:
-    """Polls with one action, from its assignment to its end."""
+def links_of_an_open_action(site: Site) -> None:
+    """Polls with one action of each kind."""
     for state, options in (
         ("open", {}),
         ("open, soft", {"forced": False}),
@@ -38,24 +44,37 @@ def links_of_an_action(site: Site) -> None:
         ("open, window open", {"window": open_window()}),
         ("open, window not open yet", {"window": LATER}),
     ):
-        controller = site.controller()
-        controller.assign(**options)
-        site.note(POLL, state, "", answered(controller.get()), controller.links())
+        with site.cell(POLL, state) as saw:
+            controller = site.controller()
+            controller.assign(**options)
+            saw(answered(controller.get()), controller.links())
+
+
+def links_of_a_canceled_action(site: Site) -> None:
+    """Polls with one action that is to be canceled."""
     controller = site.controller()
     action = controller.canceling()
-    site.note(POLL, "canceling", "", answered(controller.get()), controller.links())
+    with site.cell(POLL, "canceling") as saw:
+        saw(answered(controller.get()), controller.links())
     action.force_quit()
-    site.note(POLL, "force-quit", "", answered(controller.get()), controller.links())
-    for finished in ("success", "failure"):
+    with site.cell(POLL, "force-quit") as saw:
+        saw(answered(controller.get()), controller.links())
+
+
+def links_of_a_closed_action(site: Site) -> None:
+    """Polls with one action that is over."""
+    controller = site.controller()
+    action = controller.assign()
+    controller.tell(action, "closed", "success")
+    with site.cell(POLL, "closed with success") as saw:
+        saw(answered(controller.get()), controller.links())
+    controller.get(f"deploymentBase/{action.id}")
+    with site.cell(POLL, "closed with success, read again") as saw:
+        saw(answered(controller.get()), controller.links())
+    with site.cell(POLL, "closed with failure") as saw:
         controller = site.controller()
-        action = controller.assign()
-        controller.tell(action, "closed", finished)
-        site.note(POLL, f"closed with {finished}", "", answered(controller.get()), controller.links())
-        if finished == "success":
-            controller.get(f"deploymentBase/{action.id}")
-            site.note(
-                POLL, "closed with success, read again", "", answered(controller.get()), controller.links()
-            )
+        controller.tell(controller.assign(), "closed", "failure")
+        saw(answered(controller.get()), controller.links())
 
 
 def links_of_two_actions(site: Site) -> None:
@@ -63,51 +82,55 @@ def links_of_two_actions(site: Site) -> None:
     controller = site.controller()
     first = controller.assign()
     second = controller.assign(site.other)
-    site.note(POLL, "overtaken", "", answered(controller.get()), controller.links())
-    site.note(
-        "GET deploymentBase/{actionId}",
-        "behind one that is canceling",
-        "",
-        answered(controller.get(f"deploymentBase/{second.id}")),
-    )
+    with site.cell(POLL, "overtaken") as saw:
+        saw(answered(controller.get()), controller.links())
+    with site.cell(DEPLOYMENT, "behind one that is canceling") as saw:
+        saw(answered(controller.get(f"deploymentBase/{second.id}")))
     controller.tell(first, "closed", "success", channel="cancelAction")
-    site.note(POLL, "overtaken, cancelation accepted", "", controller.links())
+    with site.cell(POLL, "overtaken, cancelation accepted") as saw:
+        saw(controller.links())
+
+
+def links_after_a_rejection(site: Site) -> None:
+    """Polls after a second assignment, if the controller goes on with the first."""
     controller = site.controller()
     first = controller.assign()
     controller.assign(site.other)
     controller.tell(first, "rejected", channel="cancelAction")
-    site.note(POLL, "overtaken, cancelation rejected", "", controller.links())
+    with site.cell(POLL, "overtaken, cancelation rejected") as saw:
+        saw(controller.links())
     controller.tell(first, "closed", "success")
-    site.note(POLL, "overtaken, cancelation rejected, closed", "", controller.links())
+    with site.cell(POLL, "overtaken, cancelation rejected, closed") as saw:
+        saw(controller.links())
 
 
 def links_with_autoclose(site: Site) -> None:
-    """Polls where a new assignment closes the older ones."""
+    """Polls if a new assignment closes the older ones."""
     with site.having(autoclose=True):
         controller = site.controller()
         first = controller.assign()
         controller.assign(site.other)
-        site.note(POLL, "overtaken, autoclose", "", controller.links())
-        site.note(
-            "POST deploymentBase/{actionId}/feedback",
-            "overtaken, autoclose",
-            "closed success",
-            answered(controller.tell(first, "closed", "success")),
-        )
+        with site.cell(POLL, "overtaken, autoclose") as saw:
+            saw(controller.links())
+        with site.cell(
+            "POST deploymentBase/{actionId}/feedback", "overtaken, autoclose", "closed success"
+        ) as saw:
+            saw(answered(controller.tell(first, "closed", "success")))
 
 
 def links_by_weight(site: Site) -> None:
-    """Polls where the newer action is the heavier one."""
+    """Polls if the newer action is the heavier one."""
     controller = site.controller()
     light = controller.assign(weight=10)
     heavy = controller.assign(site.other, weight=900)
-    site.note(POLL, "overtaken by a heavier one", "", controller.links())
+    with site.cell(POLL, "overtaken by a heavier one") as saw:
+        saw(controller.links())
     controller.tell(heavy, "closed", "success")
-    site.note(POLL, "overtaken by a heavier one, which is closed", "", controller.links())
-    answer = controller.tell(light, "closed", "success", channel="cancelAction")
-    site.note(
-        POLL, "overtaken by a heavier one, cancelation accepted", "", answered(answer), controller.links()
-    )
+    with site.cell(POLL, "overtaken by a heavier one, which is closed") as saw:
+        saw(controller.links())
+    with site.cell(POLL, "overtaken by a heavier one, cancelation accepted") as saw:
+        answer = controller.tell(light, "closed", "success", channel="cancelAction")
+        saw(answered(answer), controller.links())
 
 
 def links_of_a_window_that_passes(site: Site) -> None:
@@ -117,21 +140,19 @@ def links_of_a_window_that_passes(site: Site) -> None:
     action = controller.assign(window=Window(start, timedelta(minutes=10, seconds=2)))
     while "cancelAction" not in controller.links() and datetime.now(UTC) < start + timedelta(minutes=11):
         time.sleep(0.2)
-    site.note(POLL, "window passed", "", controller.links())
-    site.note(
-        "GET deploymentBase/{actionId}",
-        "window passed",
-        "",
-        answered(controller.get(f"deploymentBase/{action.id}")),
-    )
+    with site.cell(POLL, "window passed") as saw:
+        saw(controller.links())
+    with site.cell(DEPLOYMENT, "window passed") as saw:
+        saw(answered(controller.get(f"deploymentBase/{action.id}")))
 
 
 def tags(site: Site) -> None:
     """If-None-Match."""
     controller = site.controller()
     tag = controller.get().headers.get("ETag", "")
-    form = "32 hex digits after a 0, in quotes" if tag.startswith('"0') and len(tag) == 35 else tag or "none"
-    site.note(POLL, "any", "ETag", form)
+    with site.cell(POLL, "any", "ETag") as saw:
+        hashed = tag.startswith('"0') and len(tag) == 35
+        saw("32 hex digits after a 0, in quotes" if hashed else tag or "none")
     if not tag:
         raise UnsupportedError("the server sends no tag")
     for name, text in (
@@ -141,18 +162,13 @@ def tags(site: Site) -> None:
         ("*", "*"),
         ("another tag", '"0123"'),
     ):
-        again = controller.get(If_None_Match=text)
-        same = "the same tag" if again.headers.get("ETag", "") == tag else "another tag"
-        site.note(
-            POLL,
-            "unchanged",
-            f"If-None-Match: {name}",
-            answered(again),
-            same,
-            "body" if again.content else "empty",
-        )
+        with site.cell(POLL, "unchanged", f"If-None-Match: {name}") as saw:
+            again = controller.get(If_None_Match=text)
+            same = "the same tag" if again.headers.get("ETag", "") == tag else "another tag"
+            saw(answered(again), same, "body" if again.content else "empty")
     controller.assign()
-    site.note(POLL, "changed", "If-None-Match: the tag", answered(controller.get(If_None_Match=tag)))
+    with site.cell(POLL, "changed", "If-None-Match: the tag") as saw:
+        saw(answered(controller.get(If_None_Match=tag)))
 
 
 def stamps(site: Site) -> None:
@@ -162,7 +178,8 @@ def stamps(site: Site) -> None:
 
     def changed(what: str, before: str) -> str:
         now = controller.hrefs()["deploymentBase"]
-        site.note(POLL, "open", f"c {what}", "other" if now != before else "same")
+        with site.cell(POLL, "open", f"c {what}") as saw:
+            saw("other" if now != before else "same")
         return now
 
     link = controller.hrefs()["deploymentBase"]
@@ -180,12 +197,16 @@ def media_types(site: Site) -> None:
     """Accept, and methods that there are not."""
     controller = site.controller()
     for accepted in ("*/*", "application/json", "application/hal+json", "application/octet-stream"):
-        answer = controller.get(Accept=accepted)
-        kind = answer.headers.get("Content-Type", "no type") if answer.status_code == 200 else "no body"
-        site.note(POLL, "any", f"Accept: {accepted}", str(answer.status_code), kind)
-    site.note("POST {controllerId}", "any", "", answered(controller.post("", {})))
-    site.note("GET {controllerId}/", "any", "trailing slash", answered(controller.get(f"{controller.base}/")))
-    site.note("GET nonsense", "any", "", answered(controller.get("nonsense")))
+        with site.cell(POLL, "any", f"Accept: {accepted}") as saw:
+            answer = controller.get(Accept=accepted)
+            kind = answer.headers.get("Content-Type", "no type") if answer.status_code == 200 else "no body"
+            saw(str(answer.status_code), kind)
+    with site.cell("POST {controllerId}", "any") as saw:
+        saw(answered(controller.post("", {})))
+    with site.cell("GET {controllerId}/", "any", "trailing slash") as saw:
+        saw(answered(controller.get(f"{controller.base}/")))
+    with site.cell("GET nonsense", "any") as saw:
+        saw(answered(controller.get("nonsense")))
 
 
 def credentials(site: Site) -> None:
@@ -193,62 +214,61 @@ def credentials(site: Site) -> None:
     controller = site.controller()
     right = controller.headers["Authorization"]
     other = site.controller().headers["Authorization"]
-    unknown = site.stranger(controller.headers)
     for name, headers in (
         ("none", {}),
         ("another target's token", {"Authorization": other}),
         ("scheme in lower case", {"Authorization": right.replace("TargetToken", "targettoken")}),
         ("two spaces", {"Authorization": right.replace(" ", "  ")}),
     ):
-        site.reconnect()
-        answer = site.stranger(headers, controller.target.id).get()
-        told = "WWW-Authenticate" if "WWW-Authenticate" in answer.headers else "no challenge"
-        site.note(POLL, "any", f"credentials: {name}", answered(answer), told)
-    site.note(POLL, "unknown target", "credentials: a target token", answered(unknown.get()))
-    elsewhere = controller.base.replace(f"/{site.server.tenant}/", "/NOBODY/")
-    site.note(POLL, "unknown tenant", "", answered(controller.get(elsewhere)))
-    lower = controller.base.replace(f"/{site.server.tenant}/", f"/{site.server.tenant.lower()}/")
-    site.note(POLL, "any", "tenant in lower case", answered(controller.get(lower)))
+        with site.cell(POLL, "any", f"credentials: {name}") as saw:
+            site.reconnect()
+            answer = site.stranger(headers, controller.target.id).get()
+            told = "WWW-Authenticate" if "WWW-Authenticate" in answer.headers else "no challenge"
+            saw(answered(answer), told)
+    with site.cell(POLL, "unknown target", "credentials: a target token") as saw:
+        saw(answered(site.stranger(controller.headers).get()))
+    with site.cell(POLL, "unknown tenant") as saw:
+        saw(answered(controller.get(controller.base.replace(f"/{site.server.tenant}/", "/NOBODY/"))))
+    with site.cell(POLL, "any", "tenant in lower case") as saw:
+        name = site.server.tenant
+        saw(answered(controller.get(controller.base.replace(f"/{name}/", f"/{name.lower()}/"))))
     controller.target.token = "another"  # noqa: S105  it is one
-    site.note(POLL, "any", "credentials: the token before the last", answered(controller.get()))
+    with site.cell(POLL, "any", "credentials: the token before the last") as saw:
+        saw(answered(controller.get()))
     controller.target.delete()
-    site.note(POLL, "deleted target", "credentials: its token", answered(controller.get()))
+    with site.cell(POLL, "deleted target", "credentials: its token") as saw:
+        saw(answered(controller.get()))
 
 
 def registration(site: Site) -> None:
     """Controllers that the server does not know, behind a gateway."""
     body = {"data": {"a": "b"}}
     status = {"execution": "closed", "result": {"finished": "success"}}
+    state = "unknown target, gateway token"
     with site.gateway() as stranger:
-        for operation, answer in (
-            ("PUT configData", stranger.put("configData", body)),
-            ("GET deploymentBase/{actionId}", stranger.get("deploymentBase/1")),
-            (
-                "POST deploymentBase/{actionId}/feedback",
-                stranger.post("deploymentBase/1/feedback", {"id": "1", "status": status}),
-            ),
-            ("GET cancelAction/{actionId}", stranger.get("cancelAction/1")),
-            ("PUT installedBase", stranger.put("installedBase", {"name": "a", "version": "1"})),
-            ("GET softwaremodules/{moduleId}/artifacts", stranger.get("softwaremodules/1/artifacts")),
-        ):
-            site.note(operation, "unknown target, gateway token", "", answered(answer))
-        site.note(
-            POLL, "unknown target, gateway token", "", answered(stranger.get()), stranger_links(stranger)
-        )
-        site.note("PUT configData", "registered by a poll", "", answered(stranger.put("configData", body)))
-        site.forget(stranger)
-        long = site.stranger(stranger.headers, "x" * 129)
-        site.note(
-            POLL, "unknown target, gateway token", "an id of 129 characters", str(long.get().status_code)
-        )
-        second = site.stranger(stranger.headers)
-        site.note(
-            "GET confirmationBase",
-            "unknown target, gateway token",
-            "",
-            answered(second.get("confirmationBase")),
-        )
-        site.forget(second)
+        with site.cell("PUT configData", state) as saw:
+            saw(answered(stranger.put("configData", body)))
+        with site.cell(DEPLOYMENT, state) as saw:
+            saw(answered(stranger.get("deploymentBase/1")))
+        with site.cell("POST deploymentBase/{actionId}/feedback", state) as saw:
+            saw(answered(stranger.post("deploymentBase/1/feedback", {"id": "1", "status": status})))
+        with site.cell("GET cancelAction/{actionId}", state) as saw:
+            saw(answered(stranger.get("cancelAction/1")))
+        with site.cell("PUT installedBase", state) as saw:
+            saw(answered(stranger.put("installedBase", {"name": "a", "version": "1"})))
+        with site.cell("PUT installedBase", state, "a set that there is") as saw:
+            told = {"name": site.bundle.name, "version": site.bundle.version}
+            saw(answered(stranger.put("installedBase", told)))
+        with site.cell("GET softwaremodules/{moduleId}/artifacts", state) as saw:
+            saw(answered(stranger.get("softwaremodules/1/artifacts")))
+        with site.cell(POLL, state) as saw:
+            saw(answered(stranger.get()), stranger_links(stranger))
+        with site.cell("PUT configData", "registered by a poll") as saw:
+            saw(answered(stranger.put("configData", body)))
+        with site.cell(POLL, state, "an id of 129 characters") as saw:
+            saw(str(site.stranger(stranger.headers, "x" * 129).get().status_code))
+        with site.cell("GET confirmationBase", state) as saw:
+            saw(answered(site.stranger(stranger.headers).get("confirmationBase")))
 
 
 def stranger_links(stranger: Controller) -> str:
@@ -258,8 +278,11 @@ def stranger_links(stranger: Controller) -> str:
 
 CHECKS = (
     links_of_a_controller,
-    links_of_an_action,
+    links_of_an_open_action,
+    links_of_a_canceled_action,
+    links_of_a_closed_action,
     links_of_two_actions,
+    links_after_a_rejection,
     links_with_autoclose,
     links_by_weight,
     links_of_a_window_that_passes,

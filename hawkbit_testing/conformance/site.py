@@ -13,17 +13,27 @@ from urllib.parse import urlsplit
 import httpx
 from attrs import define, field, frozen
 
-from hawkbit_testing import actions, management, tenant
+from hawkbit_testing import actions, management
 from hawkbit_testing.hawkbit import Hawkbit
 from hawkbit_testing.software import DistributionSet
+from hawkbit_testing.target import Target as DoubleTarget
 
 Server = Hawkbit | management.Server
-Target = tenant.Target | management.Target
+Target = DoubleTarget | management.Target
 Action = actions.Action | management.Action
 
 NAME = "a.raucb"
 CONTENT = bytes(range(256)) * 40
 PREFIX = "hawkbit.server.error."
+#: What the suite switches of a tenant's configuration, for moments.
+SWITCHED = (
+    management.CONFIRMATION_FLOW,
+    management.AUTOCLOSE,
+    management.GATEWAY,
+    management.GATEWAY_TOKEN,
+)
+#: How a cell begins that broke.
+BROKEN = "broke off by"
 
 
 class UnsupportedError(Exception):
@@ -54,17 +64,20 @@ class Site:
     Attributes:
         server: the double, or a real one through its Management API.
         content: the bytes of `NAME` as the server serves it.
-        cells: what was seen so far.
     """
 
     server: Server
     content: bytes = CONTENT
     cells: list[Cell] = field(factory=list)
     _targets: list[Target] = field(factory=list)
+    _strangers: list[str] = field(factory=list)
+    _settings: dict[str, Any] = field(factory=dict)
     http: httpx.Client = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.http = self._client()
+        if isinstance(self.server, management.Server):
+            self._settings = self.server.settings(SWITCHED)
 
     def _client(self) -> httpx.Client:
         transport = None
@@ -78,17 +91,67 @@ class Site:
         self.http = self._client()
 
     def close(self) -> None:
-        """Delete what was made on the server."""
-        for target in self._targets:
-            with contextlib.suppress(management.RefusedError):
-                target.delete()
-        if isinstance(self.server, management.Server):
-            self.server.remove_all()
-        self.http.close()
+        """Put the tenant's settings back and delete what was made on the server; what fails leaves the rest.
 
-    def note(self, operation: str, state: str, request: str, *seen: str) -> None:
-        """Note what was seen."""
-        self.cells.append(Cell(operation, state, request, "; ".join(seen)))
+        Raises:
+            NotPutBackError: some setting could not be put back.
+        """
+        with contextlib.ExitStack() as last:
+            last.callback(self.http.close)
+            last.callback(self._delete)
+            self._put_back()
+
+    def _put_back(self) -> None:
+        if isinstance(self.server, management.Server):
+            try:
+                self.server.put_back(self._settings)
+            except KeyboardInterrupt:
+                self.server.put_back(self._settings)
+                raise
+
+    def _delete(self) -> None:
+        with self.part("the end", "what was made is deleted"):
+            for target in self._targets:
+                with contextlib.suppress(management.RefusedError):
+                    target.delete()
+            for name in self._strangers:
+                with contextlib.suppress(management.RefusedError):
+                    self.server.forget(name)
+            if isinstance(self.server, management.Server):
+                self.server.remove_all()
+
+    @contextlib.contextmanager
+    def cell(self, operation: str, state: str, request: str = "") -> Iterator[Callable[..., None]]:
+        """Note a cell: the facts that the block hands over, or what broke in the block.
+
+        ::
+
+            with site.cell("GET {controllerId}", "new target") as saw:
+                saw(answered(controller.get()), controller.links())
+
+        What brings the controller into the state of further cells stands outside: if it breaks, they can't be had.
+        """
+        facts: list[str] = []
+        with self._survived(operation, state, request):
+            yield lambda *told: facts.extend(told)
+            if facts:
+                self.cells.append(Cell(operation, state, request, "; ".join(facts)))
+
+    @contextlib.contextmanager
+    def part(self, operation: str, state: str = "") -> Iterator[None]:
+        """Go on behind the block whatever breaks in it; what breaks outside of a cell is noted as one."""
+        with self._survived(operation, state, "on the way there"):
+            yield
+
+    @contextlib.contextmanager
+    def _survived(self, operation: str, state: str, request: str) -> Iterator[None]:
+        try:
+            yield
+        except UnsupportedError:
+            pass  # the server can't be brought there, so there is no such cell
+        except Exception as error:  # noqa: BLE001  a server may break in any way, and the suite goes on
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            self.cells.append(Cell(operation, state, request, f"{BROKEN} {said}"))
 
     @cached_property
     def bundle(self) -> DistributionSet:
@@ -133,6 +196,15 @@ class Site:
                     setattr(self.server, name, value)
 
     @contextlib.contextmanager
+    def plain(self) -> Iterator[None]:
+        """Switch off, for a while, what would change what each check sees."""
+        with contextlib.ExitStack() as stack:
+            for name in ("confirmation_flow", "autoclose"):
+                with contextlib.suppress(UnsupportedError):
+                    stack.enter_context(self.having(**{name: False}))
+            yield
+
+    @contextlib.contextmanager
     def gateway(self) -> Iterator["Controller"]:
         """Yield a controller that the server does not know yet, behind a gateway with the tenant's token."""
         with contextlib.ExitStack() as stack:
@@ -144,13 +216,9 @@ class Site:
 
     def stranger(self, headers: dict[str, str], name: str = "") -> "Controller":
         """Return a controller that the server does not know."""
-        unknown = tenant.Target(name or f"conformance-{secrets.token_hex(4)}", "", None)  # type: ignore[arg-type]
-        return Controller(self, unknown, headers)
-
-    def forget(self, controller: "Controller") -> None:
-        """Delete the target that a stranger registered as, if there is one."""
-        with contextlib.suppress(management.RefusedError):
-            self.server.target(controller.target.id).delete()
+        name = name or f"conformance-{secrets.token_hex(4)}"
+        self._strangers.append(name)
+        return Controller(self, DoubleTarget(name, "", None), headers)  # type: ignore[arg-type]
 
 
 @define(eq=False)
@@ -272,16 +340,26 @@ class Controller:
         """Return what the server knows after some feedback: newest entry, end, target, and what it offers."""
         return "; ".join(
             (
-                f"entry {had(lambda: action.history()[-1].type)}",
-                f"action {action.outcome() or 'open'}",
+                newest(action),
+                end(action),
                 f"target {had(lambda: self.target.update_status)}",
                 self.links(),
             )
         )
 
 
+def end(action: Action) -> str:
+    """Return how an action ended, or that it is open."""
+    return f"action {action.outcome() or 'open'}"
+
+
+def newest(action: Action) -> str:
+    """Return the newest entry of a history."""
+    return f"entry {had(lambda: action.history()[-1].type)}"
+
+
 def had(fact: Callable[[], str]) -> str:
-    """Return a fact, a dash where the server does not tell it."""
+    """Return a fact, or a dash if the server does not tell it."""
     try:
         return fact()
     except UnsupportedError:
@@ -289,7 +367,7 @@ def had(fact: Callable[[], str]) -> str:
 
 
 def answered(answer: httpx.Response) -> str:
-    """Return the status of an answer and, where it is a refusal, of what kind its body is."""
+    """Return the status of an answer and, if it is a refusal, of what kind its body is."""
     if answer.extensions.get("cut off"):
         return f"{answer.status_code} cut off"
     if answer.status_code < 400:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from hawkbit_testing import Hawkbit, Limits, Window
+from hawkbit_testing.feedback import Feedback
 
 FILES = {"a.raucb": b"a"}
 
@@ -100,8 +101,9 @@ def test_waiting_says_what_was_there_instead() -> None:
 def test_limits_may_be_none() -> None:
     """0 entries are no limit."""
     hawkbit = Hawkbit(limits=Limits(entries=0))
-    action = hawkbit.target("dev-1", "secret").assign(FILES)
+    target = hawkbit.target("dev-1", "secret")
+    action = target.assign(FILES)
     for _ in range(1100):
-        action.check_room((), closing=False)
+        Feedback(target, action).check_room((), closing=False)
         action.downloads("it")
     assert len(action.history()) == 1101

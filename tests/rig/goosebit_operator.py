@@ -133,6 +133,9 @@ class Operator:
         (module,) = modules
         return DistributionSet(module.id, module.name, module.version, modules)
 
+    def forget(self, name: str) -> None:
+        """Leave it: the server ends with its tests."""
+
     @property
     def gateway_token(self) -> str:
         """There is none."""

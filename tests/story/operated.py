@@ -40,10 +40,12 @@ from hawkbit_rauc.model import (
 from hawkbit_rauc.story.daemon import Daemon
 from hawkbit_rauc.story.world import World
 from hawkbit_testing import Hawkbit, Window
-from hawkbit_testing.actions import Action, Report
+from hawkbit_testing.actions import Action
 from hawkbit_testing.bodies import handling
+from hawkbit_testing.feedback import Feedback as Taken
+from hawkbit_testing.feedback import Report
 from hawkbit_testing.quirks import Refusal
-from hawkbit_testing.tenant import Target
+from hawkbit_testing.target import Target
 
 LONG_AGO, FAR_AWAY = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 CLOSED, OPEN = Window(FAR_AWAY, timedelta(hours=1)), Window(LONG_AGO, timedelta(days=40_000))
@@ -370,7 +372,11 @@ class Operated(Life):
         report = Report(feedback.execution.value, feedback.finished.value, feedback.details)
         told = Told.ACCEPTED
         try:
-            (action.cancel_feedback if feedback.cancel else action.feedback)(report)
+            taken = Taken(self.universe.target, action)
+            if feedback.cancel:
+                taken.of_cancelation(report)
+            else:
+                taken.of_deployment(report)
         except Refusal as refusal:
             if refusal.status not in (404, 405, 410):
                 raise ServerError(str(refusal.status)) from refusal
@@ -391,7 +397,8 @@ class Operated(Life):
     async def consent(self, consent: Consent) -> None:
         await self._asked()
         try:
-            self.universe.target.find(int(consent.action)).confirm(consent.details, consents=consent.given)
+            action = self.universe.target.find(int(consent.action))
+            Taken(self.universe.target, action).of_confirmation(consent.details, consents=consent.given)
         except Refusal as refusal:
             raise OfferGoneError("404") from refusal
         self._effect("told consent")

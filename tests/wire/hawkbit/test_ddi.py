@@ -318,7 +318,8 @@ def test_a_deployment_is_understood(served_double: Double, target: Target, adapt
     tell(adapter, action, Execution.PROCEEDING, "second")
     deployment = read(adapter)
     assert (deployment.action, deployment.download, deployment.update) == (str(action.id), "attempt", "skip")
-    assert (deployment.window, deployment.history) == ("unavailable", ("second", "first"))
+    assigned = "Assignment initiated by user 'admin'"
+    assert (deployment.window, deployment.history) == ("unavailable", ("second", "first", assigned))
     (chunk,) = deployment.chunks
     (artifact,) = chunk.artifacts
     assert (chunk.part, artifact.filename, artifact.size) == ("os", "a.raucb", len(content))
