@@ -37,7 +37,7 @@ def test_readme_shows_how_to_poll_a_server(capsys: pytest.CaptureFixture[str]) -
 def test_example_configurations_have_no_mistake(page: Path) -> None:
     """Each configuration that a page shows can work, and has no unknown key."""
     for example in examples(page, "ini"):
-        assert parse(example, page.name).warnings == ()
+        assert parse(example, page.name, state_dir=Path("/state")).warnings == ()
 
 
 def test_readme_names_commands_that_are_there() -> None:

@@ -158,7 +158,7 @@ def rauc(system: System, witness: str | None = None, *, inspects: bool = True, *
     async def describe():
         return Description(system, "1.13", inspects)
 
-    config = evolve(parse(MINIMAL, "c.conf"), commit_witness=witness, **keys)
+    config = evolve(parse(MINIMAL, "c.conf", state_dir=Path("/state")), commit_witness=witness, **keys)
     return told(check._rauc, SimpleNamespace(rauc=SimpleNamespace(describe=describe), config=config))
 
 
