@@ -178,7 +178,8 @@ def _config(settings: Settings, state_dir: Path) -> Config:
 def _checked(config: Config, settings: Settings) -> Config:
     """Return the configuration with all advice, unless there are mistakes."""
     if settings.mistakes:
-        raise ConfigError(list(dict.fromkeys(settings.mistakes)))
+        # A key that is missing may be there, but misspelt: so what is unknown is told along with it.
+        raise ConfigError(list(dict.fromkeys([*settings.mistakes, *config.warnings])))
     return evolve(config, advice=tuple(dict.fromkeys(settings.advice)))
 
 

@@ -469,6 +469,16 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_known_one():
     assert found.advice == ()
 
 
+def test_unknown_keys_are_told_along_with_mistakes():
+    """A required key that is missing may be there, but misspelt."""
+    found = mistakes(text(hawkbit_server=None, hawkbit_sever="h") + "[Device]\n")
+    assert found == [
+        "c.conf: [client] hawkbit_server is missing; write HOST or HOST:PORT.",
+        "c.conf: section [Device] (did you mean [device]?) is unknown and ignored.",
+        "c.conf: [client] line 4: key hawkbit_sever (did you mean hawkbit_server?) is unknown and ignored.",
+    ]
+
+
 def test_a_token_is_never_shown():
     """Neither a printed configuration nor a sentence about the token itself holds it."""
     assert TOKEN not in repr(read())
