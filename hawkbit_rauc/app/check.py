@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 from attrs import field, frozen
 
 from hawkbit_rauc.app.assembly import Adapters, adapters
+from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import Config
 from hawkbit_rauc.durable import write_durably
@@ -51,14 +52,14 @@ class Report:
         self.write(f"FAIL  {what}: {found}\n")
 
 
-async def run(config: Config) -> int:
+async def run(config: Config) -> ExitCode:
     """Look at everything once.
 
     Args:
         config: a configuration that can work.
 
     Returns:
-        The exit code: 0 where all is well, else 1.
+        DONE if all is well, else FAILED.
     """
     report = Report(sys.stdout.write)
     _configuration(config, report)
@@ -69,7 +70,7 @@ async def run(config: Config) -> int:
     if not config.stream_bundle or config.stream_fallback:
         _bundle_folder(config.bundle_download_location.parent, report)
     _state_folder(state_folder(), system, report)
-    return 1 if report.failures else 0
+    return ExitCode.FAILED if report.failures else ExitCode.DONE
 
 
 def _configuration(config: Config, report: Report) -> None:
