@@ -25,7 +25,7 @@ async def run(arguments: argparse.Namespace, config: Config) -> ExitCode:
 
     Args:
         arguments: the command and its options.
-        config: whom the board speaks for.
+        config: tells whose journal is read if no daemon runs.
 
     Returns:
         FAILED if nothing waits for consent, UNREACHABLE if the daemon is not there or could not do it.
@@ -61,7 +61,7 @@ async def _ask(daemon: Remote, arguments: argparse.Namespace, config: Config) ->
 
 
 def _from_journal(config: Config) -> Status:
-    """Say what the journal knows, where no daemon runs."""
+    """Say what the journal knows, if no daemon runs."""
     folder = state_folder()
     try:
         next(folder.iterdir(), None)
@@ -76,9 +76,10 @@ def _from_journal(config: Config) -> Status:
     if record is None or not record.action:
         return Status("not running")
     outcome = record.outcome
+    if outcome is None and record.told:  # nothing is left to be done for it
+        return Status("not running")
     if outcome is None:
-        why = "" if record.told else "it goes on when the daemon is started"
-        return Status("not running", "" if record.told else record.action, reason=why)
+        return Status("not running", record.action, reason="it goes on when the daemon is started")
     return Status(
         "not running",
         reason="" if record.told else f"the outcome of action {record.action} is still to be told",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`hawkbit-rauc check`: what a board needs, a line each, with the remedy for what fails."""
+"""`hawkbit-rauc check`: a line for each thing that a board needs, with the remedy if it fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -33,7 +33,7 @@ _COUNTING_LOADERS = ("uboot", "barebox")
 
 @frozen
 class Report:
-    """Prints a line for each thing that was looked at, and remembers whether all were well."""
+    """Prints a line for each thing that was looked at, and remembers what failed."""
 
     write: Callable[[str], object]
     failures: list[str] = field(factory=list)
@@ -54,9 +54,6 @@ class Report:
 
 async def run(config: Config) -> ExitCode:
     """Look at everything once.
-
-    Args:
-        config: a configuration that can work.
 
     Returns:
         DONE if all is well, else FAILED.
@@ -86,11 +83,12 @@ def _configuration(config: Config, report: Report) -> None:
 
 
 async def _connection(config: Config, report: Report) -> bool:
-    """Resolve and connect, each by itself, so that the one that fails is named."""
+    """Resolve the name and connect, one after the other, so that the one that fails is named."""
     url = urlsplit(config.proxy or config.base_url)
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
     named = "proxy" if config.proxy else "hawkbit_server"
     if not config.proxy and url.scheme in getproxies() and not proxy_bypass(host):
+        # The board may be unable to resolve the server's name, since the proxy does so.
         report.note("connection", f"to {host} goes through the proxy that the environment names")
         return True
     try:
@@ -142,12 +140,11 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
     except HawkbitRaucError as error:
         report.fail("RAUC", str(error))
         return None
-    system = found.system
+    system, config = found.system, world.config
     report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
     _slots(system, report)
-    if world.config.stream_bundle:
-        _streaming(found, world.config, report)
-    config = world.config
+    if config.stream_bundle:
+        _streaming(found, config, report)
     if system.boot_loader in _COUNTING_LOADERS and not config.commit_witness and config.mark_good != "own":
         report.note(
             "commit",
@@ -172,7 +169,9 @@ def _slots(system: System, report: Report) -> None:
     if not system.slots:
         report.note("slots", "RAUC can't tell about them, so success is told at the installation")
         return
-    names = ", ".join(slot.name + (" (booted)" if slot.state == "booted" else "") for slot in system.slots)
+    names = ", ".join(
+        f"{slot.name} (booted)" if slot.state == "booted" else slot.name for slot in system.slots
+    )
     if booted is None:
         report.fail(
             "slots", f"{names}: none is booted; boot from one, or check RAUC's system.conf and rauc.slot="
@@ -216,55 +215,67 @@ def _bundle_folder(folder: Path, report: Report) -> None:
 
 
 def _state_folder(folder: Path, system: System | None, report: Report) -> None:
-    """The other system must see what this one writes, so it lies on neither of their slots."""
+    """The other system must see what this one writes, so the folder lies on neither of their slots."""
     what = "state folder"
-    kind = _file_system(_nearest(folder))
+    existing = _nearest(folder)
+    kind = _file_system(existing)
     if kind in _FORGETFUL:
         report.fail(what, f"{folder} is on {kind}, which the other system does not see; use a data partition")
-    elif slot := _slot_of(_nearest(folder), system):
+        return
+    slot = _slot_of(existing, system)
+    if slot:
         report.fail(
             what, f"{folder} is on slot {slot}, which the other system does not see; use a data partition"
         )
-    elif not folder.is_dir():
+        return
+    if not folder.is_dir():
         report.note(what, f"{folder} does not exist yet; the service makes it (StateDirectory=)")
-    else:
-        probe = folder / "check"
-        try:
-            write_durably(probe, b"")
-            probe.unlink()
-        except (StateError, OSError) as error:
-            report.fail(what, str(error))
-            return
-        report.ok(what, f"{folder} ({kind})")
+        return
+    probe = folder / "check"
+    try:
+        write_durably(probe, b"")
+        probe.unlink()
+    except (StateError, OSError) as error:
+        report.fail(what, str(error))
+        return
+    report.ok(what, f"{folder} ({kind})")
 
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above that exists."""
-    return next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _file_system(folder: Path) -> str:
     """The type of the file system that a folder is on, by the kernel's mount table (proc(5))."""
-    resolved, best, kind = folder.resolve(), -1, "unknown"
+    resolved = folder.resolve()
+    deepest, kind = 0, "unknown"
     for mount, found in _mounts(Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()):
-        if resolved.is_relative_to(mount) and len(mount.parts) >= best:
-            best, kind = len(mount.parts), found
+        # Of several at one place, the last one hides the others.
+        if resolved.is_relative_to(mount) and len(mount.parts) >= deepest:
+            deepest, kind = len(mount.parts), found
     return kind
 
 
-def _mounts(lines: Iterable[str]) -> Iterable[tuple[Path, str]]:
+def _mounts(lines: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """The place and the type of each mount."""
     for line in lines:
         before, _, after = line.partition(" - ")
-        yield Path(before.split()[4].encode().decode("unicode_escape")), after.split()[0]
+        place = before.split()[4].encode().decode("unicode_escape")  # the kernel writes a space as \040
+        yield Path(place), after.split()[0]
 
 
 def _slot_of(folder: Path, system: System | None) -> str | None:
     """The slot whose device holds a folder, if any."""
+    if system is None:
+        return None
     here = folder.stat().st_dev
-    for slot in system.slots if system else ():
+    for slot in system.slots:
         try:
             if slot.device and os.stat(slot.device).st_rdev == here:  # noqa: PTH116  a device, not a path of ours
                 return slot.name
-        except OSError:
+        except OSError:  # the other slot's device may be missing
             continue
     return None

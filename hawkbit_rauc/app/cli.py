@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command `hawkbit-rauc`: arguments and exit codes.
+"""The command `hawkbit-rauc` and its arguments.
 
-What only one command needs is imported when it is asked for: `status` needs neither the daemon nor HTTP.
+A command imports what it alone needs when it is called: `status` needs neither the daemon nor HTTP.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     common = _Parser(add_help=False)
     for one in (parser, common):
+        # Without SUPPRESS the command's default would overwrite what stands before the command.
         one.add_argument(
             "-c", "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="configuration file"
         )
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> ExitCode:
     """Run the command.
 
     Args:
-        arguments: of the command line, without the program's name; the process's own by default.
+        arguments: of the command line, without the program's name; None for the process's own.
     """
     chosen = _arguments(arguments)
     path = getattr(chosen, "config", None) or find_config()

@@ -22,7 +22,7 @@ from hawkbit_rauc.errors import ConfigError
 from hawkbit_rauc.net import tls
 from hawkbit_rauc.net.urls import origin_of
 
-#: Where the configuration is looked for, the first that exists wins.
+#: The files in which the configuration is looked for; the first that exists wins.
 DEFAULT_PATHS = (Path("/etc/hawkbit-rauc/config.conf"), Path("/etc/rauc-hawkbit-updater/config.conf"))
 
 _LARGEST_FILE = 1 << 20

@@ -133,7 +133,7 @@ def test_a_server_that_never_answers(tmp_path, capsys):
         assert line(lines, "credentials").startswith("FAIL")
 
 
-def test_plain_text_where_tls_is_expected(tmp_path, capsys, hawkbit):
+def test_plain_text_although_tls_is_expected(tmp_path, capsys, hawkbit):
     _, lines = checked(tmp_path, capsys, server=hawkbit.host, ssl=True)
     assert line(lines, "TLS and credentials").startswith("FAIL")
 
@@ -175,13 +175,13 @@ def rauc(system: System, witness: str | None = None, *, inspects: bool = True, *
     ],
 )
 def test_streaming_needs_a_rauc_that_can_be_asked(inspects, fallback, line):
-    """Where RAUC is to fetch by itself, its interface shows whether it is new enough."""
+    """If RAUC is to fetch by itself, its interface shows whether it is new enough."""
     assert line in rauc(SYSTEM, inspects=inspects, stream_bundle=True, stream_fallback=fallback)
     assert not any("streaming" in one for one in rauc(SYSTEM, inspects=inspects))
 
 
 def test_streaming_needs_no_room_on_the_disk(tmp_path, capsys):
-    """The folder of the bundle is looked at where a bundle may be downloaded, and only there."""
+    """The folder of the bundle is looked at only if a bundle may be downloaded."""
     keys = {"bundle": tmp_path / "none" / "b", "stream_bundle": True}
     assert not [one for one in checked(tmp_path, capsys, **keys)[1] if "bundle folder" in one]
     assert line(checked(tmp_path, capsys, **keys, stream_fallback=True)[1], "bundle folder")
@@ -222,7 +222,7 @@ def test_no_status_is_stored():
 
 
 @pytest.mark.parametrize("loader", ["uboot", "barebox"])
-def test_where_good_is_not_enough_a_witness_is_advised(loader):
+def test_a_witness_is_advised_if_good_is_not_enough(loader):
     system = evolve(SYSTEM, boot_loader=loader)
     assert rauc(system)[-1].startswith(f"note  commit: {loader} calls a slot good while attempts are left")
     assert not [one for one in rauc(system, "boot-complete.target") if one.startswith("note")]

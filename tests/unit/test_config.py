@@ -135,21 +135,28 @@ def test_each_form_of_the_servers_address_is_read(server, ssl, base_url, origin)
 @pytest.mark.parametrize(
     "server",
     [
-        *(
-            "",
-            "http://h",
-            "ftp://h",
-            "h:",
-            "h:0",
-            "h:65536",
-            "h:x",
-            "u:p@h",
-            "h?x",
-            "h#",
-            "h/?x",
-            "bücher.example",
-        ),
-        *("::1", "[::1", "[zz::1]", "h h", "h..i", "/prefix", "://h", "h/a%2Fb", "h\\\\i", "h/\\ti"),
+        "",
+        "http://h",
+        "ftp://h",
+        "h:",
+        "h:0",
+        "h:65536",
+        "h:x",
+        "u:p@h",
+        "h?x",
+        "h#",
+        "h/?x",
+        "bücher.example",
+        "::1",
+        "[::1",
+        "[zz::1]",
+        "h h",
+        "h..i",
+        "/prefix",
+        "://h",
+        "h/a%2Fb",
+        "h\\\\i",
+        "h/\\ti",
     ],
 )
 def test_an_address_that_cannot_work_is_a_mistake(server):
@@ -394,18 +401,14 @@ def test_the_keys_of_our_own_are_read():
 @pytest.mark.parametrize(
     ("word", "level"),
     [
-        *(
-            ("debug", logging.DEBUG),
-            ("info", logging.INFO),
-            ("message", logging.INFO),
-            ("warning", logging.WARNING),
-        ),
-        *(
-            ("critical", logging.ERROR),
-            ("error", logging.ERROR),
-            ("fatal", logging.CRITICAL),
-            ("WARN", logging.WARNING),
-        ),
+        ("debug", logging.DEBUG),
+        ("info", logging.INFO),
+        ("message", logging.INFO),
+        ("warning", logging.WARNING),
+        ("critical", logging.ERROR),
+        ("error", logging.ERROR),
+        ("fatal", logging.CRITICAL),
+        ("WARN", logging.WARNING),
     ],
 )
 def test_the_c_programs_log_levels_have_a_counterpart(word, level):
@@ -455,7 +458,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def test_an_empty_file_says_what_it_needs():
-    """Nothing at all is answered with where to begin."""
+    """The first sentence says how to begin."""
     assert "put [client]" in mistakes("")[0]
 
 
@@ -495,7 +498,7 @@ def test_an_unknown_section_is_a_warning_with_the_nearest_known_one():
 
 
 def test_what_may_be_a_stray_token_is_not_quoted():
-    """A token that stands where a key should stand is named by its line only."""
+    """A token in the place of a key is named by its line only."""
     found = parsed(text() + f"auth_token {TOKEN}==\n{TOKEN}=\n[{TOKEN}]\n")
     assert len(found.warnings) == 3
     assert TOKEN not in str(found.warnings)
