@@ -124,11 +124,13 @@ async def _server(world: Adapters, report: Report) -> None:
     report.ok(what, f"{world.config.base_url} knows {world.config.target_name}; poll interval {interval}")
 
 
-def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror) or number is None:
-        return getattr(error, "strerror", None) or "no answer in time"
-    return os.strerror(number)
+def _reason(error: OSError) -> str:
+    if error.errno is None:  # asyncio's: it took too long, or each of several addresses failed
+        return str(error) or "no answer in time"
+    if isinstance(error, socket.gaierror):  # its numbers are not the system's
+        return error.strerror or "no answer"
+    # asyncio's own text repeats the address.
+    return os.strerror(error.errno)
 
 
 # ---------------------------------------------------------------- RAUC

@@ -116,6 +116,20 @@ def test_a_closed_port(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (ConnectionRefusedError(111, "Connect call failed ('::1', 1, 0, 0)"), "Connection refused"),
+        (OSError("Multiple exceptions: one, another"), "Multiple exceptions: one, another"),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), "try again"),
+    ],
+)
+def test_why_there_is_no_connection(error, reason):
+    """What asyncio raises is told in the system's words; only what took too long is called so."""
+    assert check._reason(error) == reason
+
+
 def test_a_wrong_token(tmp_path, capsys, hawkbit):
     target = hawkbit.target()
     code, lines = checked(tmp_path, capsys, server=hawkbit.host, target=target.id, token="wr0ng")
