@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands that ask the running daemon: `status`, `poll`, `confirm` and `deny`.
-
-Exit codes: 0 done, 1 nothing waits for consent, 2 the daemon is not there or could not do it.
-"""
+"""The commands that ask the running daemon: `status`, `poll`, `confirm` and `deny`."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import sys
 from attrs import asdict
 
 from hawkbit_rauc.app.control import Remote
+from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board.clock import BootClock
 from hawkbit_rauc.board.dbus import Bus
 from hawkbit_rauc.board.journal import Journal
@@ -22,33 +20,31 @@ from hawkbit_rauc.errors import BusError, NothingWaitsError
 from hawkbit_rauc.hawkbit.identity import identity_of
 from hawkbit_rauc.model import Status
 
-DONE, NOTHING, UNREACHABLE = 0, 1, 2
 
-
-async def run(arguments: argparse.Namespace, config: Config) -> int:
+async def run(arguments: argparse.Namespace, config: Config) -> ExitCode:
     """Ask the daemon, and print what it says.
 
     Args:
         arguments: the command and its options.
-        config: whom the board speaks for.
+        config: tells whose journal is read if no daemon runs.
 
     Returns:
-        The exit code.
+        FAILED if nothing waits for consent, UNREACHABLE if the daemon is not there or could not do it.
     """
     bus = Bus()
     try:
         return await _ask(Remote(bus), arguments, config)
     except NothingWaitsError as error:
         sys.stderr.write(f"{error}\n")
-        return NOTHING
+        return ExitCode.FAILED
     except BusError as error:
         sys.stderr.write(f"{error}\n")
-        return UNREACHABLE
+        return ExitCode.UNREACHABLE
     finally:
         await bus.close()
 
 
-async def _ask(daemon: Remote, arguments: argparse.Namespace, config: Config) -> int:
+async def _ask(daemon: Remote, arguments: argparse.Namespace, config: Config) -> ExitCode:
     if arguments.command == "status":
         try:
             status = await daemon.status()
@@ -62,11 +58,11 @@ async def _ask(daemon: Remote, arguments: argparse.Namespace, config: Config) ->
         given = arguments.command == "confirm"
         action = await daemon.answer(arguments.action, given=given, message=arguments.message)
         sys.stdout.write(f"action {action} {'confirmed' if given else 'denied'}\n")
-    return DONE
+    return ExitCode.DONE
 
 
 def _from_journal(config: Config) -> Status:
-    """Say what the journal knows, where no daemon runs."""
+    """Say what the journal knows, if no daemon runs."""
     folder = state_folder()
     try:
         next(folder.iterdir(), None)
@@ -81,9 +77,10 @@ def _from_journal(config: Config) -> Status:
     if record is None or not record.action:
         return Status("not running")
     outcome = record.outcome
+    if outcome is None and record.told:  # nothing is left to be done for it
+        return Status("not running")
     if outcome is None:
-        why = "" if record.told else "it goes on when the daemon is started"
-        return Status("not running", "" if record.told else record.action, reason=why)
+        return Status("not running", record.action, reason="it goes on when the daemon is started")
     return Status(
         "not running",
         reason="" if record.told else f"the outcome of action {record.action} is still to be told",

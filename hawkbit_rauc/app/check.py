@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""`hawkbit-rauc check`: what a board needs, a line each, with the remedy for what fails."""
+"""`hawkbit-rauc check`: a line for each thing that a board needs, with the remedy if it fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 from attrs import field, frozen
 
 from hawkbit_rauc.app.assembly import Adapters, adapters
+from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import Config
 from hawkbit_rauc.durable import write_durably
@@ -32,7 +33,7 @@ _COUNTING_LOADERS = ("uboot", "barebox")
 
 @frozen
 class Report:
-    """Prints a line for each thing that was looked at, and remembers whether all were well."""
+    """Prints a line for each thing that was looked at, and remembers what failed."""
 
     write: Callable[[str], object]
     failures: list[str] = field(factory=list)
@@ -51,14 +52,11 @@ class Report:
         self.write(f"FAIL  {what}: {found}\n")
 
 
-async def run(config: Config) -> int:
+async def run(config: Config) -> ExitCode:
     """Look at everything once.
 
-    Args:
-        config: a configuration that can work.
-
     Returns:
-        The exit code: 0 where all is well, else 1.
+        DONE if all is well, else FAILED.
     """
     report = Report(sys.stdout.write)
     _configuration(config, report)
@@ -69,7 +67,7 @@ async def run(config: Config) -> int:
     if not config.stream_bundle or config.stream_fallback:
         _bundle_folder(config.bundle_download_location.parent, report)
     _state_folder(state_folder(), system, report)
-    return 1 if report.failures else 0
+    return ExitCode.FAILED if report.failures else ExitCode.DONE
 
 
 def _configuration(config: Config, report: Report) -> None:
@@ -85,11 +83,12 @@ def _configuration(config: Config, report: Report) -> None:
 
 
 async def _connection(config: Config, report: Report) -> bool:
-    """Resolve and connect, each by itself, so that the one that fails is named."""
+    """Resolve the name and connect, one after the other, so that the one that fails is named."""
     url = urlsplit(config.proxy or config.base_url)
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
     named = "proxy" if config.proxy else "hawkbit_server"
     if not config.proxy and url.scheme in getproxies() and not proxy_bypass(host):
+        # The board may be unable to resolve the server's name, since the proxy does so.
         report.note("connection", f"to {host} goes through the proxy that the environment names")
         return True
     try:
@@ -125,11 +124,13 @@ async def _server(world: Adapters, report: Report) -> None:
     report.ok(what, f"{world.config.base_url} knows {world.config.target_name}; poll interval {interval}")
 
 
-def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    if isinstance(error, socket.gaierror) or number is None:
-        return getattr(error, "strerror", None) or "no answer in time"
-    return os.strerror(number)
+def _reason(error: OSError) -> str:
+    if error.errno is None:  # asyncio's: it took too long, or each of several addresses failed
+        return str(error) or "no answer in time"
+    if isinstance(error, socket.gaierror):  # its numbers are not the system's
+        return error.strerror or "no answer"
+    # asyncio's own text repeats the address.
+    return os.strerror(error.errno)
 
 
 # ---------------------------------------------------------------- RAUC
@@ -141,12 +142,11 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
     except HawkbitRaucError as error:
         report.fail("RAUC", str(error))
         return None
-    system = found.system
+    system, config = found.system, world.config
     report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
     _slots(system, report)
-    if world.config.stream_bundle:
-        _streaming(found, world.config, report)
-    config = world.config
+    if config.stream_bundle:
+        _streaming(found, config, report)
     if system.boot_loader in _COUNTING_LOADERS and not config.commit_witness and config.mark_good != "own":
         report.note(
             "commit",
@@ -171,7 +171,9 @@ def _slots(system: System, report: Report) -> None:
     if not system.slots:
         report.note("slots", "RAUC can't tell about them, so success is told at the installation")
         return
-    names = ", ".join(slot.name + (" (booted)" if slot.state == "booted" else "") for slot in system.slots)
+    names = ", ".join(
+        f"{slot.name} (booted)" if slot.state == "booted" else slot.name for slot in system.slots
+    )
     if booted is None:
         report.fail(
             "slots", f"{names}: none is booted; boot from one, or check RAUC's system.conf and rauc.slot="
@@ -215,55 +217,67 @@ def _bundle_folder(folder: Path, report: Report) -> None:
 
 
 def _state_folder(folder: Path, system: System | None, report: Report) -> None:
-    """The other system must see what this one writes, so it lies on neither of their slots."""
+    """The other system must see what this one writes, so the folder lies on neither of their slots."""
     what = "state folder"
-    kind = _file_system(_nearest(folder))
+    existing = _nearest(folder)
+    kind = _file_system(existing)
     if kind in _FORGETFUL:
         report.fail(what, f"{folder} is on {kind}, which the other system does not see; use a data partition")
-    elif slot := _slot_of(_nearest(folder), system):
+        return
+    slot = _slot_of(existing, system)
+    if slot:
         report.fail(
             what, f"{folder} is on slot {slot}, which the other system does not see; use a data partition"
         )
-    elif not folder.is_dir():
+        return
+    if not folder.is_dir():
         report.note(what, f"{folder} does not exist yet; the service makes it (StateDirectory=)")
-    else:
-        probe = folder / "check"
-        try:
-            write_durably(probe, b"")
-            probe.unlink()
-        except (StateError, OSError) as error:
-            report.fail(what, str(error))
-            return
-        report.ok(what, f"{folder} ({kind})")
+        return
+    probe = folder / "check"
+    try:
+        write_durably(probe, b"")
+        probe.unlink()
+    except (StateError, OSError) as error:
+        report.fail(what, str(error))
+        return
+    report.ok(what, f"{folder} ({kind})")
 
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above that exists."""
-    return next((path for path in (folder, *folder.parents) if path.is_dir()), Path("/"))
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _file_system(folder: Path) -> str:
     """The type of the file system that a folder is on, by the kernel's mount table (proc(5))."""
-    resolved, best, kind = folder.resolve(), -1, "unknown"
+    resolved = folder.resolve()
+    deepest, kind = 0, "unknown"
     for mount, found in _mounts(Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()):
-        if resolved.is_relative_to(mount) and len(mount.parts) >= best:
-            best, kind = len(mount.parts), found
+        # Of several at one place, the last one hides the others.
+        if resolved.is_relative_to(mount) and len(mount.parts) >= deepest:
+            deepest, kind = len(mount.parts), found
     return kind
 
 
-def _mounts(lines: Iterable[str]) -> Iterable[tuple[Path, str]]:
+def _mounts(lines: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """The place and the type of each mount."""
     for line in lines:
         before, _, after = line.partition(" - ")
-        yield Path(before.split()[4].encode().decode("unicode_escape")), after.split()[0]
+        place = before.split()[4].encode().decode("unicode_escape")  # the kernel writes a space as \040
+        yield Path(place), after.split()[0]
 
 
 def _slot_of(folder: Path, system: System | None) -> str | None:
     """The slot whose device holds a folder, if any."""
+    if system is None:
+        return None
     here = folder.stat().st_dev
-    for slot in system.slots if system else ():
+    for slot in system.slots:
         try:
             if slot.device and os.stat(slot.device).st_rdev == here:  # noqa: PTH116  a device, not a path of ours
                 return slot.name
-        except OSError:
+        except OSError:  # the other slot's device may be missing
             continue
     return None

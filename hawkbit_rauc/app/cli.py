@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The command `hawkbit-rauc`: arguments and exit codes.
+"""The command `hawkbit-rauc` and its arguments.
 
-What only one command needs is imported when it is asked for: `status` needs neither the daemon nor HTTP.
-
-Exit codes: 0 done, 1 a deployment failed or a check did, 2 hawkBit or RAUC not reachable or
-credentials refused, 64 bad usage, 75 another instance runs, 78 bad configuration.
+A command imports what it alone needs when it is called: `status` needs neither the daemon nor HTTP.
 """
 
 from __future__ import annotations
@@ -15,18 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import find_config, load
 from hawkbit_rauc.errors import ConfigError
-
-USAGE, BAD_CONFIG = 64, 78
 
 _HELP = """Rolls hawkBit deployments out to this board, which installs with RAUC."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(ExitCode.BAD_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class _Version(argparse.Action):
@@ -36,7 +32,7 @@ class _Version(argparse.Action):
         from importlib.metadata import version  # noqa: PLC0415
 
         sys.stdout.write(f"hawkbit-rauc {version('hawkbit-rauc')}\n")
-        parser.exit(0)
+        parser.exit(ExitCode.DONE)
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -44,6 +40,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     common = _Parser(add_help=False)
     for one in (parser, common):
+        # Without SUPPRESS the command's default would overwrite what stands before the command.
         one.add_argument(
             "-c", "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="configuration file"
         )
@@ -67,14 +64,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     return chosen
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> ExitCode:
     """Run the command.
 
     Args:
-        arguments: of the command line, without the program's name; the process's own by default.
-
-    Returns:
-        The exit code.
+        arguments: of the command line, without the program's name; None for the process's own.
     """
     chosen = _arguments(arguments)
     path = getattr(chosen, "config", None) or find_config()
@@ -94,9 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
         return asyncio.run(ask.run(chosen, config))
     except ConfigError as error:
         sys.stderr.write("".join(f"{mistake}\n" for mistake in error.mistakes))
-        return BAD_CONFIG
+        return ExitCode.BAD_CONFIG
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
 
 
 if __name__ == "__main__":

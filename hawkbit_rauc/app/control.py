@@ -41,19 +41,28 @@ PROPERTIES: dict[str, tuple[str, Callable[[Status], Any]]] = {
     "LastReason": ("s", lambda status: status.last_reason),
 }
 
+#: Seconds that the daemon may take to answer `Confirm` and `Deny`: it tells hawkBit first, which takes up to
+#: `timeout` for a request.
+ANSWER_WITHIN = 150.0
+
 _ANSWER = """
     <method name="{name}">
       <arg name="action" type="s" direction="in"/>
       <arg name="message" type="s" direction="in"/>
       <arg name="answered" type="s" direction="out"/>
     </method>"""
+_ANSWERS = "".join(_ANSWER.format(name=name) for name in ("Confirm", "Deny"))
+_PROPERTIES = "\n".join(
+    f'    <property name="{name}" type="{signature}" access="read"/>'
+    for name, (signature, _value) in PROPERTIES.items()
+)
 INTROSPECTION = f"""\
 <!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">
 <node>
   <interface name="{INTERFACE}">
-    <method name="Poll"/>{"".join(_ANSWER.format(name=name) for name in ("Confirm", "Deny"))}
-{"".join(f'    <property name="{n}" type="{s}" access="read"/>{chr(10)}' for n, (s, _) in PROPERTIES.items())}\
+    <method name="Poll"/>{_ANSWERS}
+{_PROPERTIES}
   </interface>
   <interface name="{_DBUS}.Properties">
     <method name="Get">
@@ -103,9 +112,9 @@ class Control:
     """The daemon as others on the bus see it.
 
     Args:
-        bus: a connection of its own.
+        bus: a connection of its own, so that whoever asks is answered while RAUC's is busy.
         daemon: who is asked.
-        sleep: waits.
+        sleep: waits for seconds.
     """
 
     def __init__(self, bus: Bus, daemon: Controlled, sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -116,7 +125,7 @@ class Control:
         self._telling: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        """Answer until cancelled; a bus that is not there is tried again, and its absence stops nothing."""
+        """Answer until cancelled; a bus that is not there is tried again, and stops nothing."""
         warned = ""
         while True:
             self._told = self._values()
@@ -130,13 +139,14 @@ class Control:
             await self._sleep(RETRY)
 
     def changed(self) -> None:
-        """Tell those who listen what is different now; what changes at once is told at once."""
+        """Tell those who listen what is different now; changes that come together are told together."""
         if self._told is not None and (self._telling is None or self._telling.done()):
             self._telling = asyncio.ensure_future(self._tell())
 
     async def _tell(self) -> None:
+        told = self._told or {}
         values = self._values()
-        told, self._told = self._told or {}, values
+        self._told = values
         different = {name: value for name, value in values.items() if told.get(name) != value}
         if not different:
             return
@@ -207,17 +217,13 @@ def _error(call: Message, name: str, text: str) -> Message:
 
 
 class Remote:
-    """The daemon, asked from another process.
-
-    Args:
-        bus: the bus that it is on.
-    """
+    """The daemon, asked from another process."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def status(self) -> Status:
-        """Return what the daemon does. Raises: BusError where it is not there."""
+        """Return what the daemon does. Raises: BusError if it is not there."""
         found = await self._bus.get_all(CLIENT)
         return Status(
             state=found["State"],
@@ -231,7 +237,7 @@ class Remote:
         )
 
     async def poll(self) -> None:
-        """Have the server asked now. Raises: BusError where the daemon is not there."""
+        """Have the server asked now. Raises: BusError if the daemon is not there."""
         await self._bus.call(CLIENT, "Poll")
 
     async def answer(self, action: str | None, *, given: bool, message: str) -> str:
@@ -246,7 +252,9 @@ class Remote:
         """
         method = "Confirm" if given else "Deny"
         try:
-            (answered,) = await self._bus.call(CLIENT, method, "ss", action or "", message, within=150.0)
+            (answered,) = await self._bus.call(
+                CLIENT, method, "ss", action or "", message, within=ANSWER_WITHIN
+            )
         except RefusedError as error:
             if error.name == NOTHING_WAITS:
                 raise NothingWaitsError(error.text) from None

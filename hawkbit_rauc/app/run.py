@@ -15,20 +15,22 @@ from pathlib import Path
 
 from hawkbit_rauc.app.assembly import Adapters, adapters
 from hawkbit_rauc.app.control import Control
+from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board import logs, systemd
 from hawkbit_rauc.board.dbus import Bus
 from hawkbit_rauc.board.hooks import Hooks
 from hawkbit_rauc.board.state_folder import lock, state_folder
 from hawkbit_rauc.config.config import Config, load
 from hawkbit_rauc.errors import ConfigError, LockedError, StateError
-from hawkbit_rauc.story.daemon import Daemon
+from hawkbit_rauc.story.daemon import DONE, FAILED, UNREACHABLE, Daemon
 
 log = logging.getLogger("hawkbit_rauc")
 
-LOCKED, BAD_CONFIG = 75, 78
+#: What the story ends with, as the process tells it.
+ENDS = {DONE: ExitCode.DONE, FAILED: ExitCode.FAILED, UNREACHABLE: ExitCode.UNREACHABLE}
 
 
-def run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
+def run(config: Config, path: Path, *, debug: bool, once: bool) -> ExitCode:
     """Run the daemon, and again with what the configuration says after each SIGHUP.
 
     Args:
@@ -36,9 +38,6 @@ def run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
         path: of its file.
         debug: log more than it says.
         once: end when the server offers nothing that can be done now.
-
-    Returns:
-        The exit code.
 
     Raises:
         ConfigError: a file that the configuration names can't be used any more.
@@ -48,16 +47,16 @@ def run(config: Config, path: Path, *, debug: bool, once: bool) -> int:
         held = lock(state_folder())
     except LockedError as error:
         log.error("%s", error)  # noqa: TRY400  a sentence, not a traceback
-        return LOCKED
+        return ExitCode.LOCKED
     except StateError as error:
         log.error("%s", error)  # noqa: TRY400
-        return BAD_CONFIG
+        return ExitCode.BAD_CONFIG
     try:
         while True:
             for sentence in (*config.warnings, *config.advice):
                 log.warning("%s", sentence)
             ended = asyncio.run(_live(config, path, debug=debug, once=once))
-            if isinstance(ended, int):
+            if isinstance(ended, ExitCode):
                 return ended
             config = ended
     finally:
@@ -76,7 +75,7 @@ def _reload(path: Path, *, debug: bool) -> Config | None:
     return config
 
 
-async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int | Config:
+async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> ExitCode | Config:
     """Run the daemon until it ends or a signal ends it; another configuration is to be lived with next."""
     async with adapters(config, once_timeout=config.once_timeout if once else None) as world:
         daemon = _daemon(world, config)
@@ -108,12 +107,12 @@ async def _live(config: Config, path: Path, *, debug: bool, once: bool) -> int |
         log.info("hawkbit-rauc speaks for %s at %s", config.target_name, config.base_url)
         systemd.ready(f"polling {config.origin}")
         try:
-            return await work
+            return ENDS[await work]
         except asyncio.CancelledError:
             if next_config is not None:
                 return next_config
             systemd.stopping()
-            return 0
+            return ExitCode.DONE
         finally:
             for task in beside:
                 task.cancel()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """GLib's key file dialect, read as rauc-hawkbit-updater's configuration is read.
 
-Knows groups, keys, escapes, and how GLib reads numbers and the C program reads booleans; knows
-nothing of what a key means. Nothing here quotes a value or a line, because either may be a secret.
+This module knows groups, keys, escapes, how GLib reads numbers and how the C program reads booleans, but
+not what a key means. It quotes neither a value nor a line, because either may be a secret.
 """
 
 from __future__ import annotations
@@ -46,22 +46,21 @@ class KeyFile:
 
 
 def read(text: str) -> KeyFile:
-    """Take a key file apart.
-
-    Args:
-        text: the whole file; a byte order mark at its begin is ignored (GLib refuses it).
+    """Take the text of a key file apart.
 
     Returns:
-        Groups and mistakes; keys for a locale (`key[de]`) are left out, as GLib does without one.
+        Groups and mistakes. Keys for a locale (`key[de]`) are left out, as GLib does without a locale.
     """
     groups: dict[str, dict[str, Entry]] = {}
     mistakes: list[tuple[int, str]] = []
     current: dict[str, Entry] | None = None
+    # GLib refuses a byte order mark; an editor's whim is no reason to stop a board.
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         content = line.removesuffix("\r").lstrip(WHITE)
-        if not content or content.startswith("#"):
+        if not content or content.startswith("#"):  # `;` begins no comment in GLib
             continue
-        if group := _GROUP.fullmatch(content):
+        group = _GROUP.fullmatch(content)
+        if group:
             current = groups.setdefault(group[1], {})
             if not _GROUP_NAME.fullmatch(group[1]):
                 mistakes.append((number, "is not a section's name; write [client] or [device]"))
@@ -69,17 +68,17 @@ def read(text: str) -> KeyFile:
         key, equals, value = content.partition("=")
         key = key.rstrip(WHITE)
         if not equals or not key:
-            mistakes.append(
-                (
-                    number,
-                    "is neither a [section] nor key = value; begin comments with # on a line of their own",
-                )
-            )
-        elif current is None:
+            what = "is neither a [section] nor key = value; begin comments with # on a line of their own"
+            mistakes.append((number, what))
+            continue
+        if current is None:
             mistakes.append((number, "stands before the first section; put [client] above it"))
-        elif not (name := _KEY_NAME.fullmatch(key)):
+            continue
+        name = _KEY_NAME.fullmatch(key)
+        if name is None:
             mistakes.append((number, "has brackets in its key; write key = value"))
         elif name[1] is None:
+            # GLib hands values on as C strings, which end at a NUL.
             current[key] = Entry(value.lstrip(WHITE).partition("\0")[0], number)
     return KeyFile(groups, tuple(mistakes))
 
@@ -87,12 +86,9 @@ def read(text: str) -> KeyFile:
 def unescape(raw: str) -> tuple[str, bool]:
     r"""Resolve a value's escapes as `g_key_file_get_string` does, and cut trailing white space.
 
-    Args:
-        raw: the value as it stands in the file.
-
     Returns:
-        The text, and whether all escapes are known ones (\s \n \t \r \\); an unknown one is kept as
-        it is, a backslash at the end is dropped.
+        The text, and whether all escapes are known ones (\s \n \t \r \\). An unknown one is kept as
+        it is; a backslash at the end is dropped.
     """
     known = True
 
@@ -111,17 +107,21 @@ def boolean(text: str) -> bool | None:
     """Read a boolean as rauc-hawkbit-updater (yes, no, any case) and rauc-hawkbit (on, off) do.
 
     Returns:
-        None where it is neither.
+        None if it is neither true nor false.
     """
     word = text.lower()
-    return True if word in _TRUE else False if word in _FALSE else None
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    return None
 
 
 def integer(raw: str) -> int | None:
     """Read a whole number as `g_key_file_get_integer` does: what follows white space is ignored.
 
     Returns:
-        None where it is no number.
+        None if it is no number.
     """
     match = _INTEGER.fullmatch(raw)
     return int(match[1]) if match else None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Says what went wrong on the way to a server, in words a person can act on. Pure.
+"""Says what went wrong on the way to a server, in words that a person can act on. Does no I/O.
 
-An HTTP library wraps what the system said in errors of its own; the root cause is at the end of the
-chain, and tells name resolution, connection, TLS and time apart.
+An HTTP library wraps what the system said in errors of its own. The cause at the end of the chain tells
+name resolution, connection, TLS and time apart.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def sentence(error: BaseException, server: str, now: float) -> str:
         now: wall clock, seconds since 1970.
 
     Returns:
-        One sentence with host and port and, where there is one, the remedy; no URL.
+        One sentence with host and port and, if there is one, the remedy; no URL.
     """
     chain = list(_causes(error))
     for cause in chain:
@@ -45,18 +45,19 @@ def sentence(error: BaseException, server: str, now: float) -> str:
         if isinstance(cause, ConnectionRefusedError):
             return f"{server} refused the connection: is the server running there, and is the port right?"
     kinds = [type(cause).__name__ for cause in chain]
+    # By the class's name, since this wing imports no HTTP library.
     if any("ConnectTimeout" in kind for kind in kinds):
         return f"no connection to {server} in time: is the network up, and does a firewall let it through?"
-    if any(isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__ for cause in chain):
+    if any("Timeout" in kind for kind in kinds):
         return f"{server} did not answer in time"
-    system = next((cause for cause in reversed(chain) if isinstance(cause, OSError) and cause.strerror), None)
-    if system is not None:
-        return f"the connection to {server} failed: {system.strerror}"
+    for cause in reversed(chain):
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"the connection to {server} failed: {cause.strerror}"
     return f"the connection to {server} broke: {_words(chain[-1])}"
 
 
 def _tls(error: ssl.SSLError, server: str, now: float) -> str:
-    # Python sets these attributes only where OpenSSL gave a reason.
+    # Python sets these attributes only if OpenSSL gave a reason.
     if isinstance(error, ssl.SSLCertVerificationError):
         why = getattr(error, "verify_message", "") or "it can't be verified"
         if now < SANE_CLOCK:
@@ -74,6 +75,7 @@ def _tls(error: ssl.SSLError, server: str, now: float) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it comes from; a chain that bites its tail ends."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Blocking calls beside the event loop, in daemon threads that may be abandoned.
 
-`asyncio.to_thread` holds up the exit for as long as a call hangs (a name resolution can't be
-interrupted); a daemon thread of our own does not.
+A name resolution can't be interrupted. `asyncio.to_thread` would hold up the exit until it ends; a daemon
+thread of our own does not.
 """
 
 from __future__ import annotations
@@ -17,17 +17,9 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking function in a daemon thread and wait for its result.
+    """Run a blocking function in a daemon thread and return its result.
 
     Cancelling the wait abandons the thread: whatever it returns or raises later is dropped.
-
-    Args:
-        function: what to call.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
-
-    Returns:
-        What the function returns.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

@@ -3,7 +3,7 @@
 
 Python's ssl module loads keys from files only, and knows no way to name an engine or a provider. But
 OpenSSL 3 has its providers read files, and pkcs11-provider reads one that holds a PKCS#11 URI (RFC 7512).
-Which providers there are is said by OpenSSL's configuration, which it reads once, when it is loaded.
+OpenSSL's configuration says which providers there are; OpenSSL reads it once, when it is loaded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def password() -> str | None:
     """Read the key's password, or the token's PIN, from the systemd credential.
 
     Returns:
-        None where there is no such credential, or where it can't be read.
+        None if there is no such credential, or if it can't be read.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
@@ -67,10 +67,11 @@ def key_file(key: str) -> Iterator[str]:
 def system_authorities() -> str | None:
     """Give the folder in which the system keeps its authorities, each under the hash of its name.
 
-    A connection reads the one that it needs of it. The file of all takes 25 ms and 1 MiB at each start.
+    From a folder, a connection reads the one authority that it needs. Reading the file that holds all of
+    them takes 25 ms and 1 MiB at each start.
 
     Returns:
-        None where there is no such folder, or where the environment names a file.
+        None if there is no such folder, or if the environment names a file.
     """
     folder = ssl.get_default_verify_paths().capath  # SSL_CERT_DIR, else what OpenSSL was built for
     if not folder or os.environ.get("SSL_CERT_FILE"):
@@ -79,7 +80,7 @@ def system_authorities() -> str | None:
 
 
 def unusable_authorities(file: str) -> str | None:
-    """Say, as the rest of a sentence, why a file can't be used as authorities; None where it can."""
+    """Say, as the rest of a sentence, why a file can't be used as authorities; None if it can."""
     try:
         ssl.create_default_context(cafile=file)
     except (OSError, ValueError) as error:
@@ -96,11 +97,12 @@ def unusable_certificate(certificate: str, key: str, secret: str | None) -> tupl
         secret: the key's password, or the token's PIN.
 
     Returns:
-        Which key of the configuration is wrong, and the rest of the sentence; None where all is well.
+        Which key of the configuration is wrong, and the rest of the sentence; None if all is well.
     """
     asked = False
 
     def ask() -> str:
+        """Answer OpenSSL, which would ask on the terminal otherwise."""
         nonlocal asked
         asked = True
         return secret or ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Origins: where credentials may go, in one form that can be compared."""
+"""URLs in the forms that are needed: an origin that can be compared, a plain address, one that may be shown."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ def origin_of(url: SplitResult) -> str:
         url: what `urlsplit` made of a URL with a host and a valid port.
 
     Returns:
-        `scheme://host` in lower case, with the port where it is not the scheme's own.
+        `scheme://host` in lower case, with the port if it is not the scheme's own.
     """
     host = (url.hostname or "").lower()
-    port = "" if url.port in {None, _DEFAULT_PORTS.get(url.scheme)} else f":{url.port}"
-    return f"{url.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+    if ":" in host:  # IPv6
+        host = f"[{host}]"
+    if url.port in {None, _DEFAULT_PORTS.get(url.scheme)}:
+        return f"{url.scheme}://{host}"
+    return f"{url.scheme}://{host}:{url.port}"
 
 
 def split(text: str) -> SplitResult | None:
@@ -33,7 +36,7 @@ def split(text: str) -> SplitResult | None:
         text: the URL; a host beyond ASCII has to be in Punycode (as in the C program).
 
     Returns:
-        Its parts; None where it is anything else or more (a user, a query, an escape).
+        Its parts; None if it is anything else or more (a user, a query, an escape).
     """
     try:
         url = urlsplit(text)
@@ -44,9 +47,10 @@ def split(text: str) -> SplitResult | None:
         return None
     # Put together again it has to be what it was: urlsplit drops some characters without a word.
     plain = url.geturl() == url.scheme + text[len(url.scheme) :]
-    usable = (":" in host or _HOST.fullmatch(host)) and port != 0 and not url.netloc.endswith(":")
-    simple = not (url.query or url.fragment or "@" in url.netloc) and _PREFIX.fullmatch(url.path)
-    return url if plain and usable and simple else None
+    has_host = ":" in host or _HOST.fullmatch(host)
+    has_port = port != 0 and not url.netloc.endswith(":")
+    is_simple = not (url.query or url.fragment or "@" in url.netloc) and _PREFIX.fullmatch(url.path)
+    return url if plain and has_host and has_port and is_simple else None
 
 
 def shown(url: str | None) -> str:

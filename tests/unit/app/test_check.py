@@ -105,6 +105,20 @@ def test_a_closed_port(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (ConnectionRefusedError(111, "Connect call failed ('::1', 1, 0, 0)"), "Connection refused"),
+        (OSError("Multiple exceptions: one, another"), "Multiple exceptions: one, another"),
+        (socket.gaierror(socket.EAI_AGAIN, "try again"), "try again"),
+    ],
+)
+def test_why_there_is_no_connection(error, reason):
+    """What asyncio raises is told in the system's words; only what took too long is called so."""
+    assert check._reason(error) == reason
+
+
 def test_a_wrong_token(tmp_path, capsys, served_double):
     target = served_double.target()
     code, lines = checked(tmp_path, capsys, server=served_double.host, target=target.id, token="wr0ng")
@@ -122,7 +136,7 @@ def test_a_server_that_never_answers(tmp_path, capsys):
         assert line(lines, "credentials").startswith("FAIL")
 
 
-def test_plain_text_where_tls_is_expected(tmp_path, capsys, served_double):
+def test_plain_text_although_tls_is_expected(tmp_path, capsys, served_double):
     _, lines = checked(tmp_path, capsys, server=served_double.host, ssl=True)
     assert line(lines, "TLS and credentials").startswith("FAIL")
 
@@ -147,7 +161,7 @@ def rauc(system: System, witness: str | None = None, *, inspects: bool = True, *
     async def describe():
         return Description(system, "1.13", inspects)
 
-    config = evolve(parse(MINIMAL, "c.conf"), commit_witness=witness, **keys)
+    config = evolve(parse(MINIMAL, "c.conf", state_dir=Path("/state")), commit_witness=witness, **keys)
     return told(check._rauc, SimpleNamespace(rauc=SimpleNamespace(describe=describe), config=config))
 
 
@@ -164,13 +178,13 @@ def rauc(system: System, witness: str | None = None, *, inspects: bool = True, *
     ],
 )
 def test_streaming_needs_a_rauc_that_can_be_asked(inspects, fallback, line):
-    """Where RAUC is to fetch by itself, its interface shows whether it is new enough."""
+    """If RAUC is to fetch by itself, its interface shows whether it is new enough."""
     assert line in rauc(SYSTEM, inspects=inspects, stream_bundle=True, stream_fallback=fallback)
     assert not any("streaming" in one for one in rauc(SYSTEM, inspects=inspects))
 
 
 def test_streaming_needs_no_room_on_the_disk(tmp_path, capsys):
-    """The folder of the bundle is looked at where a bundle may be downloaded, and only there."""
+    """The folder of the bundle is looked at only if a bundle may be downloaded."""
     keys = {"bundle": tmp_path / "none" / "b", "stream_bundle": True}
     assert not [one for one in checked(tmp_path, capsys, **keys)[1] if "bundle folder" in one]
     assert line(checked(tmp_path, capsys, **keys, stream_fallback=True)[1], "bundle folder")
@@ -211,7 +225,7 @@ def test_no_status_is_stored():
 
 
 @pytest.mark.parametrize("loader", ["uboot", "barebox"])
-def test_where_good_is_not_enough_a_witness_is_advised(loader):
+def test_a_witness_is_advised_if_good_is_not_enough(loader):
     system = evolve(SYSTEM, boot_loader=loader)
     assert rauc(system)[-1].startswith(f"note  commit: {loader} calls a slot good while attempts are left")
     assert not [one for one in rauc(system, "boot-complete.target") if one.startswith("note")]

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import logging
 import re
+import types
+import typing
 from pathlib import Path
 
 import pytest
+from attrs import fields_dict
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rig.nginx import tls_keys
@@ -15,7 +18,8 @@ from rig.process import run
 
 from hawkbit_rauc.config import config
 from hawkbit_rauc.config.config import Config, load, parse
-from hawkbit_rauc.config.settings import KEYS, SECTIONS
+from hawkbit_rauc.config.keys import KEYS, SECTIONS, Program
+from hawkbit_rauc.config.readers import Choice, Number
 from hawkbit_rauc.errors import ConfigError
 
 DATA = Path(__file__).parent / "data"
@@ -30,13 +34,17 @@ def text(**keys: str | None) -> str:
     return "\n".join(["[client]", *lines, ""])
 
 
+def parsed(content: str) -> Config:
+    return parse(content, "c.conf", state_dir=Path("/state"))
+
+
 def read(**keys: str | None) -> Config:
-    return parse(text(**keys), "c.conf")
+    return parsed(text(**keys))
 
 
 def mistakes(content: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        parse(content, "c.conf")
+        parsed(content)
     return caught.value.mistakes
 
 
@@ -73,17 +81,33 @@ def test_rauc_hawkbits_configuration_works_unchanged(tmp_path):
     assert (found.ca_file, found.log_level, found.warnings) == (None, logging.DEBUG, ())
 
 
-def test_what_is_not_set_has_the_documented_default():
-    """A minimal configuration gives the defaults of docs/configuration.md."""
-    found = parse(text(), "c.conf", state_dir=Path("/state"))
-    assert found == Config(
-        source="c.conf",
-        base_url="https://hawkbit.example.com",
-        origin="https://hawkbit.example.com",
-        target_name="board-1",
-        auth_token=TOKEN,
-        bundle_download_location=Path("/state/bundle.raucb"),
-    )
+def is_a(value: object, annotation: object) -> bool:
+    """Whether a value is of an attribute's type; of a tuple or mapping, whether it is one."""
+    kinds = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    return type(value) in {typing.get_origin(kind) or kind for kind in kinds}
+
+
+def test_a_minimal_file_gives_each_attribute_a_value_of_its_type():
+    """Rows and attributes agree, and the bundle goes to the state folder."""
+    found = read()
+    assert found.bundle_download_location == Path("/state/bundle.raucb")
+    assert (found.source, found.warnings, found.advice, found.attributes) == ("c.conf", (), (), {})
+    assert (found.auth_token, found.gateway_token, found.ssl_key_password) == (TOKEN, None, None)
+    for name, annotation in typing.get_type_hints(Config).items():
+        if name not in {"bundle_download_location", "attributes"}:  # a PosixPath, a dict
+            assert is_a(getattr(found, name), annotation), name
+
+
+@pytest.mark.parametrize("row", [row for row in KEYS.values() if row.default], ids=lambda row: row.name)
+def test_a_default_is_what_may_be_written(row):
+    """A file that writes a default out means the same as one that leaves it out."""
+    assert read(**{row.name: row.default}) == read()
+
+
+def test_each_key_reaches_an_attribute():
+    """All keys but those that others stand for are attributes of the configuration."""
+    others = {"hawkbit_server", "ssl", "ssl_engine", "post_update_reboot", "post_update_close", "mac_address"}
+    assert set(KEYS) - set(fields_dict(Config)) == others
 
 
 # ---------------------------------------------------------------- hawkbit_server
@@ -111,21 +135,28 @@ def test_each_form_of_the_servers_address_is_read(server, ssl, base_url, origin)
 @pytest.mark.parametrize(
     "server",
     [
-        *(
-            "",
-            "http://h",
-            "ftp://h",
-            "h:",
-            "h:0",
-            "h:65536",
-            "h:x",
-            "u:p@h",
-            "h?x",
-            "h#",
-            "h/?x",
-            "bücher.example",
-        ),
-        *("::1", "[::1", "[zz::1]", "h h", "h..i", "/prefix", "://h", "h/a%2Fb", "h\\\\i", "h/\\ti"),
+        "",
+        "http://h",
+        "ftp://h",
+        "h:",
+        "h:0",
+        "h:65536",
+        "h:x",
+        "u:p@h",
+        "h?x",
+        "h#",
+        "h/?x",
+        "bücher.example",
+        "::1",
+        "[::1",
+        "[zz::1]",
+        "h h",
+        "h..i",
+        "/prefix",
+        "://h",
+        "h/a%2Fb",
+        "h\\\\i",
+        "h/\\ti",
     ],
 )
 def test_an_address_that_cannot_work_is_a_mistake(server):
@@ -370,18 +401,14 @@ def test_the_keys_of_our_own_are_read():
 @pytest.mark.parametrize(
     ("word", "level"),
     [
-        *(
-            ("debug", logging.DEBUG),
-            ("info", logging.INFO),
-            ("message", logging.INFO),
-            ("warning", logging.WARNING),
-        ),
-        *(
-            ("critical", logging.ERROR),
-            ("error", logging.ERROR),
-            ("fatal", logging.CRITICAL),
-            ("WARN", logging.WARNING),
-        ),
+        ("debug", logging.DEBUG),
+        ("info", logging.INFO),
+        ("message", logging.INFO),
+        ("warning", logging.WARNING),
+        ("critical", logging.ERROR),
+        ("error", logging.ERROR),
+        ("fatal", logging.CRITICAL),
+        ("WARN", logging.WARNING),
     ],
 )
 def test_the_c_programs_log_levels_have_a_counterpart(word, level):
@@ -431,7 +458,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def test_an_empty_file_says_what_it_needs():
-    """Nothing at all is answered with where to begin."""
+    """The first sentence says how to begin."""
     assert "put [client]" in mistakes("")[0]
 
 
@@ -445,6 +472,16 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_known_one():
     assert found.advice == ()
 
 
+def test_unknown_keys_are_told_along_with_mistakes():
+    """A required key that is missing may be there, but misspelt."""
+    found = mistakes(text(hawkbit_server=None, hawkbit_sever="h") + "[Device]\n")
+    assert found == [
+        "c.conf: [client] hawkbit_server is missing; write HOST or HOST:PORT.",
+        "c.conf: section [Device] (did you mean [device]?) is unknown and ignored.",
+        "c.conf: [client] line 4: key hawkbit_sever (did you mean hawkbit_server?) is unknown and ignored.",
+    ]
+
+
 def test_a_token_is_never_shown():
     """Neither a printed configuration nor a sentence about the token itself holds it."""
     assert TOKEN not in repr(read())
@@ -455,14 +492,14 @@ def test_a_token_is_never_shown():
 
 def test_an_unknown_section_is_a_warning_with_the_nearest_known_one():
     """So is a misspelt section."""
-    found = parse(text() + "[Device]\na=b\n", "c.conf")
+    found = parsed(text() + "[Device]\na=b\n")
     assert found.attributes == {}
     assert "did you mean [device]?" in found.warnings[0]
 
 
 def test_what_may_be_a_stray_token_is_not_quoted():
-    """A token that stands where a key should stand is named by its line only."""
-    found = parse(text() + f"auth_token {TOKEN}==\n{TOKEN}=\n[{TOKEN}]\n", "c.conf")
+    """A token in the place of a key is named by its line only."""
+    found = parsed(text() + f"auth_token {TOKEN}==\n{TOKEN}=\n[{TOKEN}]\n")
     assert len(found.warnings) == 3
     assert TOKEN not in str(found.warnings)
 
@@ -643,7 +680,7 @@ def test_the_first_default_path_that_exists_is_used(tmp_path, monkeypatch):
                 st.sampled_from(
                     ["[client]", "[device]", "[x]", "[", "#", f"auth_token={TOKEN}", f"gateway_token={TOKEN}"]
                 ),
-                st.builds("{}={}".format, st.sampled_from(KEYS), st.text()),
+                st.builds("{}={}".format, st.sampled_from(list(KEYS)), st.text()),
                 st.builds(
                     "{}={}".format,
                     st.sampled_from(["hawkbit_server", "download_origins"]),
@@ -659,7 +696,7 @@ def test_the_first_default_path_that_exists_is_used(tmp_path, monkeypatch):
 def test_any_text_is_a_configuration_or_a_config_error_and_tokens_stay_secret(content):
     """Nothing else ever comes out, whatever is in the file, and no sentence holds a token."""
     try:
-        shown = repr(parse(content, "c.conf"))
+        shown = repr(parsed(content))
     except ConfigError as error:
         shown = str(error)
     assert shown
@@ -682,42 +719,36 @@ def test_any_bytes_are_a_configuration_or_a_config_error(tmp_path_factory, data)
 # ---------------------------------------------------------------- the document
 
 
-def documented(section: str) -> list[str]:
-    """Keys of a section's table in the document, in its order."""
-    part = DOCUMENT.read_text().split(f"\n## [{section}]\n")[1].split("\n## ")[0]
-    return re.findall(r"(?m)^\| `([^`]+)` \|", part)
+def documented() -> dict[str, list[str]]:
+    """The rows of the table of [client] in the document: key, and the other cells without markup."""
+    part = DOCUMENT.read_text().split("\n## [client]\n")[1].split("\n## ")[0]
+    rows = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", part)
+    return {key: [cell.strip() for cell in cells.replace("`", "").split("|")] for key, cells in rows}
 
 
 def test_the_document_lists_exactly_the_keys_that_the_program_reads():
-    """Each key stands once in the table of docs/configuration.md, and nothing else does."""
-    assert sorted(documented("client")) == sorted(KEYS)
+    """Each key stands in the table of docs/configuration.md, in the order of the program's, and nothing else does."""
+    assert list(documented()) == list(KEYS)
     assert set(SECTIONS) == {"client", "device"}
 
 
-#: Defaults that the table tells in words.
-TOLD = {
-    **dict.fromkeys(("hawkbit_server", "target_name"), "(required)"),
-    **dict.fromkeys(("auth_token", "gateway_token", "ssl_key", "ssl_cert"), "(one way required)"),
-    "bundle_download_location": "`bundle.raucb` in the state folder",
-    "log_level": "message",
-    "ssl": "true",
-    "post_update_close": "true",
-    "post_update_reboot": "false",
-    "ssl_engine": "none",
-    "mac_address": "none",
-}
+@pytest.mark.parametrize("row", KEYS.values(), ids=lambda row: row.name)
+def test_the_document_tells_what_the_program_knows(row):
+    """The table begins a key's meaning with its help, and tells its default and whether it is new."""
+    meaning, default, differs = documented()[row.name]
+    assert meaning.startswith(row.help)
+    assert default == row.told_default
+    beginnings = {Program.OURS: "New", Program.PREDECESSOR: "Of rauc-hawkbit."}
+    for program, beginning in beginnings.items():
+        assert differs.startswith(beginning) == (row.program is program)
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_the_document_tells_the_defaults_of_the_program(key):
-    """The default in the table is the one that a minimal file gives."""
-    row = next(line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| `{key}` |"))
-    cells = [cell.strip() for cell in row.strip("|").split(" | ")]
-    assert len(cells) == 4
-    assert all(cells[1:3])
-    default = TOLD.get(key)
-    if default is None:
-        value = getattr(read(), key)
-        default = "none" if value in (None, (), "") else str(value)
-        default = default.lower() if isinstance(value, bool) else default
-    assert cells[2] == default
+@pytest.mark.parametrize("row", KEYS.values(), ids=lambda row: row.name)
+def test_help_is_a_sentence_for_people(row):
+    """It is one sentence without markup, and names the unit of a number and each word that may be written."""
+    assert row.help.endswith(".")
+    assert not re.search(r"`|\||\n|\. |\]\(", row.help)
+    if isinstance(row.reader, Number):
+        assert row.reader.unit in row.help.lower()
+    if isinstance(row.reader, Choice):
+        assert set(row.reader.words) <= set(re.findall(r"\w+", row.help))

@@ -16,7 +16,11 @@ _glib.g_key_file_new.restype = ctypes.c_void_p
 _glib.g_key_file_free.argtypes = [ctypes.c_void_p]
 _glib.g_error_free.argtypes = [ctypes.c_void_p]
 _glib.g_key_file_load_from_data.argtypes = [
-    *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p),
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_void_p,
 ]
 for _name, _type in (("value", ctypes.c_char_p), ("string", ctypes.c_char_p), ("integer", ctypes.c_int)):
     _function = getattr(_glib, f"g_key_file_get_{_name}")
@@ -46,23 +50,21 @@ def ours(content: str) -> str | None:
     return "refused" if found.mistakes else entry.raw if entry else None
 
 
-LINES = (
-    *("[client]", " [client] \t", "[client] # x", "[client]]", "[other]", "[]", "[a[b]", "[client", "[\x01]"),
-    *("# k=1", ";k=1", "; note", "", "  ", "\v", "k", "=1", "k=", " k = a = b ", "k\t=\t2\r", "k=1\rk=2"),
-    *(
-        "k[de]=3",
-        "k[=3",
-        "k]=3",
-        "[k=3",
-        "k k=4",
-        "K=5",
-        "k=\\s\\t x\\\\ \\n",
-        "k=%s;a:b",
-        "k='q'",
-        "k\xa0=1",
-        "k=a\0b",
-    ),
+SECTIONS = (
+    "[client]",
+    " [client] \t",
+    "[client] # x",
+    "[client]]",
+    "[other]",
+    "[]",
+    "[a[b]",
+    "[client",
+    "[\x01]",
 )
+COMMENTS = ("# k=1", ";k=1", "; note", "", "  ", "\v")
+NAMES = ("k", "=1", "k=", "k[de]=3", "k[=3", "k]=3", "[k=3", "k k=4", "K=5", "k\xa0=1")
+VALUES = (" k = a = b ", "k\t=\t2\r", "k=1\rk=2", "k=\\s\\t x\\\\ \\n", "k=%s;a:b", "k='q'", "k=a\0b")
+LINES = (*SECTIONS, *COMMENTS, *NAMES, *VALUES)
 
 
 def agree(content: str) -> None:

@@ -201,7 +201,7 @@ def test_a_renewed_certificate_is_taken_up_with_a_reload(tmp_path, served_double
 
 @pytest.mark.parametrize("named", ["by file name", "rehashed"])
 def test_the_systems_folder_of_authorities_is_trusted(tmp_path, monkeypatch, named):
-    """Without `ca_file`, a server counts as known by the folder where OpenSSL finds authorities by their hash."""
+    """Without `ca_file`, the authorities in the system's folder are trusted, if OpenSSL finds them by their hash."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls_keys() / "server.pem", tls_keys() / "server.key.pem")
     folder = tmp_path / "certs"
