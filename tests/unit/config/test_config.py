@@ -318,6 +318,7 @@ def test_the_connection_may_not_take_longer_than_the_request():
     """A contradiction is a mistake; a default is fitted to what is set."""
     assert "connect_timeout is longer" in only_mistake(timeout="10", connect_timeout="11")
     assert read(timeout="10").connect_timeout == 10
+    assert read(timeout="10", connect_timeout="0").connect_timeout == 10
 
 
 @pytest.mark.parametrize(
