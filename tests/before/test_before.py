@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from hawkbit_rauc.story.work import Policy
+from hawkbit_rauc.story.world import Policy
 from rig.flaky_server import Fault, FlakyServer
 from story import test_crash_matrix as matrix
 from story import test_crash_operators as operators
