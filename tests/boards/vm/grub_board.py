@@ -121,7 +121,9 @@ def system(folder: Path, wheel: Path) -> Path:
     ]
     run(*pip, "install", "--no-deps", "--target", root / "usr/lib/python3/dist-packages", wheel)
     script = root / "usr/bin/hawkbit-rauc"
-    script.write_text("#!/usr/bin/python3\nimport sys\nfrom hawkbit_rauc.app.cli import main\nsys.exit(main())\n")
+    script.write_text(
+        "#!/usr/bin/python3\nimport sys\nfrom hawkbit_rauc.app.cli import main\nsys.exit(main())\n"
+    )
     script.chmod(0o755)
     run(REPOSITORY / "packaging/install", root)
     shutil.copytree(FILES / "etc", root / "etc", dirs_exist_ok=True)
