@@ -51,6 +51,7 @@ DOORS = {
 MAY_SLEEP = {"rig/process.py", "rig/demo.py"}
 
 
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """The parsed modules of the package by name, such as "story.daemon"; a wing's own by the wing's."""
     found = {}

@@ -18,6 +18,7 @@ from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Record
+from hawkbit_rauc.net import tls
 from hawkbit_rauc.rauc.installation import Pulse
 from hawkbit_rauc.rauc.installer import Rauc
 from hawkbit_rauc.rules.verdicts import Verdict
@@ -83,6 +84,7 @@ class Inside:
                 self.hawkbit.url,
                 self.target.id,
                 target_token=self.target.token,
+                ca_file=tls.system_authorities(),
                 timeout=10,
                 connect_timeout=5,
             )

@@ -27,6 +27,7 @@ from hawkbit_rauc.errors import (
 )
 from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Artifact, RemoteBundle
+from hawkbit_rauc.net import tls
 
 DATA = random.Random(7).randbytes(100_000)
 TOKEN = "cb115a721af28f781b493fa467819ef5"
@@ -76,7 +77,7 @@ class Streaming:
             origin(self.own.url),
             "board",
             target_token=None if self.certificate else TOKEN,
-            ca_file=self.ca_file,
+            ca_file=self.ca_file or tls.system_authorities(),
             timeout=5,
             download_origins=self.origins,
             send_download_authentication=self.sends,

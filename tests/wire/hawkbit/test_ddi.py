@@ -18,6 +18,7 @@ from hawkbit_rauc.errors import CredentialsError, OfferGoneError, PassingError, 
 from hawkbit_rauc.hawkbit.connection import connect
 from hawkbit_rauc.hawkbit.ddi import Hawkbit
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Identity, Offer, Poll, Told
+from hawkbit_rauc.net import tls
 from hawkbit_testing import Hawkbit as Double
 from hawkbit_testing import Limits, Target, Window, faults
 
@@ -32,9 +33,8 @@ def target(served_double: Double) -> Target:
 
 @pytest.fixture
 def adapter(served_double: Double, target: Target) -> Iterator[Hawkbit]:
-    with closing(
-        connect(served_double.url, target.id, target_token=TOKEN, timeout=2, connect_timeout=1)
-    ) as adapter:
+    options = {"ca_file": tls.system_authorities(), "timeout": 2, "connect_timeout": 1}
+    with closing(connect(served_double.url, target.id, target_token=TOKEN, **options)) as adapter:
         yield adapter
 
 

@@ -22,7 +22,7 @@ def main(url: str, size: str, sha256: str, location: str, boot_id: str) -> int:
     download.PAUSE = 0.0
     artifact = Artifact(filename="bundle.raucb", size=int(size), hashes={"sha256": sha256}, url=url)
     mismatches = 0
-    with httpx.Client(trust_env=False, timeout=1) as http:
+    with httpx.Client(trust_env=False, timeout=1, verify=False) as http:
         downloads = download.Downloads(Path(location), http, low_speed_time=1, boot_id=boot_id)
         while mismatches < MAX_MISMATCHES:
             try:

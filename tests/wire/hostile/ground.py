@@ -24,6 +24,7 @@ from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import BundleFacts, Slot, System
+from hawkbit_rauc.net import tls
 from hawkbit_rauc.story.daemon import Daemon
 from hawkbit_rauc.story.world import Policy, World
 from hawkbit_testing import Answer, Hawkbit, Request
@@ -201,6 +202,7 @@ class Ground:
             self.hawkbit.url,
             self.controller,
             target_token=self.token,
+            ca_file=tls.system_authorities(),
             connect_timeout=self.timeout,
             timeout=self.timeout,
         )
