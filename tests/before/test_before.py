@@ -17,7 +17,6 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from hawkbit_rauc.story.world import Policy
 from rig.flaky_server import Fault, FlakyServer
 from story import test_crash_matrix as matrix
 from story import test_crash_operators as operators
@@ -29,6 +28,7 @@ from hawkbit_rauc.bundle.download import Downloads
 from hawkbit_rauc.errors import DownloadError
 from hawkbit_rauc.model import Artifact, Record
 from hawkbit_rauc.rules import notes
+from hawkbit_rauc.story.world import Policy
 
 FOLDER = Path(__file__).parent
 KEPT = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "journals").glob("*.json"))}
