@@ -163,7 +163,9 @@ def _streaming(found: Description, config: Config, report: Report) -> None:
     elif config.stream_fallback:
         report.note("streaming", f"{why}, so bundles are downloaded")
     else:
-        report.fail("streaming", f"{why}; set stream_bundle = false or stream_fallback = true")
+        report.note(
+            "streaming", f"{why}: an installation will tell, stream_fallback = true downloads instead"
+        )
 
 
 def _slots(system: System, report: Report) -> None:

@@ -130,7 +130,22 @@ def read_facts(found: Mapping[str, Any]) -> BundleFacts:
         reboot = True
     elif word == "no":
         reboot = False
-    return BundleFacts(manifest_hash, reboot)
+    return BundleFacts(manifest_hash, reboot, _touches(answer))
+
+
+def _touches(answer: Mapping[str, Any]) -> frozenset[str] | None:
+    """The classes of the slots that a bundle has images for; None if that says nothing of what it writes.
+
+    RAUC before 1.10 tells of no images. If the bundle has a handler of its own, that does everything, whatever
+    images it brings. The `slot-class` of an artifact is the name of its repository.
+    """
+    images = answer.get("images")
+    if not isinstance(images, list) or "handler" in answer:
+        return None
+    classes = [
+        image.get("slot-class") for image in images if isinstance(image, dict) and "artifact" not in image
+    ]
+    return frozenset(name for name in classes if isinstance(name, str))
 
 
 def read_version(xml: str) -> str:

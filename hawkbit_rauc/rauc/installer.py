@@ -21,7 +21,7 @@ from attrs import evolve, frozen
 
 from hawkbit_rauc.board.dbus import BUS, Bus, Peer, one_line
 from hawkbit_rauc.errors import BusError, InstallationError, InstallerBusyError, InstallerError, RefusedError
-from hawkbit_rauc.model import BundleFacts, RemoteBundle, System
+from hawkbit_rauc.model import BundleFacts, Refusal, RemoteBundle, System
 from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import (
     BROKEN_STREAM,
@@ -133,7 +133,7 @@ class Rauc:
             except RefusedError:
                 return BundleFacts()
 
-    async def refusal(self, bundle: RemoteBundle) -> str | None:
+    async def refusal(self, bundle: RemoteBundle) -> Refusal | None:
         """Have RAUC look into a bundle that it is to stream; nothing is written.
 
         Args:
@@ -151,10 +151,10 @@ class Rauc:
                 await self._inspect(bundle)
             except RefusedError as error:
                 if error.name == UNKNOWN_METHOD:
-                    return "RAUC before 1.9 can't be asked whether it can stream"
+                    return Refusal("RAUC before 1.9 can't be asked whether it can stream", certain=False)
                 if BROKEN_STREAM.search(error.text):
                     raise InstallerError(f"RAUC can't stream: {reason(error.text, bundle)}") from None
-                return f"RAUC can't stream this bundle: {reason(error.text, bundle)}"
+                return Refusal(f"RAUC can't stream this bundle: {reason(error.text, bundle)}")
             return None
 
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:

@@ -49,6 +49,12 @@ RECORD = Record(
     overtaken=Record("6", attempt=1),
     outcome=Outcome(success=False, details=("one", "two"), code=3),
     told=True,
+    primary="A",
+    touches=("appfs", "rootfs"),
+    target="B",
+    trouble="no space",
+    failure="post-install handler failed",
+    unwanted=True,
 )
 
 

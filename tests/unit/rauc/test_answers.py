@@ -116,6 +116,24 @@ def test_metadata_of_a_bundle(own: dict[str, str], reboot: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("found", "touches"),
+    [
+        ({}, None),  # RAUC before 1.10
+        ({"images": []}, frozenset()),
+        ({"images": [{"slot-class": "rootfs"}, {"slot-class": "appfs"}]}, {"rootfs", "appfs"}),
+        ({"images": [{"slot-class": "files", "artifact": "app"}]}, frozenset()),
+        ({"images": [{"slot-class": "rootfs"}], "handler": {"filename": "go.sh"}}, None),
+        ({"images": "strange"}, None),
+        ({"images": ["strange", {"slot-class": 7}]}, frozenset()),
+    ],
+)
+def test_slots_that_a_bundle_touches(found: dict[str, Any], touches: set[str] | None) -> None:
+    """Classes of its images that are no artifacts; nothing if a handler of its own does everything."""
+    wire = {key: ("v", ("x", value)) for key, value in found.items()}
+    assert read_facts(wire).touches == touches
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("Failed mounting bundle:\n\tno \x1b[31mnbd\x00", "Failed mounting bundle: no [31mnbd"),
