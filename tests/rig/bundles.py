@@ -23,10 +23,28 @@ keyUsage=critical,digitalSignature
 extendedKeyUsage=codeSigning,emailProtection
 """
 
+# What `openssl ca` takes, the only command that makes a certificate that begins another day.
+_AUTHORITY = """\
+[ca]
+default_ca=here
+[here]
+database=index
+serial=serial
+new_certs_dir=.
+default_md=sha256
+policy=any
+[any]
+organizationName=optional
+commonName=supplied
+"""
+
 _HOOK = """\
 #!/bin/sh
 [ -z "${{RIG_SCRIPTS:-}}" ] || . "$RIG_SCRIPTS/hold.sh"
 case "$1" in
+    install-check)
+        {check}
+        ;;
     slot-post-install)
         [ -z "${{RIG_SCRIPTS:-}}" ] || hold "post-install-$RAUC_IMAGE_CLASS"
         {commands}
@@ -54,6 +72,28 @@ def _keys(folder: Path) -> None:
 def keys() -> Path:
     """Return the folder with `ca.pem`, which boards trust, `signer.pem` of it, and `wrong.pem` of another."""
     return cache.once("keys", _keys)
+
+
+def _early(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "leaf").write_text(_LEAF)
+    (folder / "authority").write_text(_AUTHORITY)
+    (folder / "index").touch()
+    (folder / "serial").write_text("1000\n")
+    authority = keys()
+    # fmt: off
+    run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/O=rig/CN=early",
+        "-keyout", "early.key.pem", "-out", "early.csr", cwd=folder)
+    run("openssl", "ca", "-batch", "-notext", "-config", "authority", "-extfile", "leaf", "-in", "early.csr",
+        "-cert", authority / "ca.pem", "-keyfile", authority / "ca.key.pem",
+        "-startdate", "20980101000000Z", "-enddate", "20990101000000Z", "-out", "early.pem", cwd=folder)
+    # fmt: on
+
+
+def _key(sign: str) -> Path:
+    """Return the path of a certificate without its `.pem`; the key is beside it."""
+    folder = cache.once("keys-early", _early) if sign == "early" else keys()
+    return folder / sign
 
 
 @frozen
@@ -116,8 +156,10 @@ def make(
     compatible: str = "rig-board",
     size: int = 4 * MIB,
     seed: int | None = None,
-    sign: Literal["signer", "wrong"] = "signer",
+    sign: Literal["signer", "wrong", "early"] = "signer",
     hook: str = "true",
+    check: str = "",
+    handler: str = "",
     groups: int = 1,
     only: str = "",
     meta: Mapping[str, str] | None = None,
@@ -131,8 +173,12 @@ def make(
         compatible: the board that it says it is for.
         size: bytes of each image.
         seed: what the images' bytes are drawn from; the version unless said. Same seed and size, same bytes.
-        sign: `wrong` signs with a key that no board trusts.
+        sign: `wrong` signs with a key that no board trusts, `early` with one whose certificate is not valid
+            before 2098: to a trusted one, a clock that is wrong looks the same.
         hook: shell commands that run after each slot was written; `exit 1` makes the installation fail.
+        check: shell commands that decide whether the bundle may be installed, instead of its compatible;
+            `exit 10` refuses it.
+        handler: shell commands that RAUC runs instead of writing images; the bundle has some nevertheless.
         groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
         only: instead of these one image, for slots of this class.
         meta: what the manifest says to us, in its section [meta.hawkbit-rauc].
@@ -147,6 +193,7 @@ def make(
         for name, data in zip(classes, contents, strict=True)
     )
     more = [*([] if form == "plain" else [form]), *(meta or {}).items()]
+    more += [(name, text) for name, text in (("check", check), ("handler", handler)) if text]
     recipe = repr((1, version, compatible, images, sign, hook, *more))
     name = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
@@ -157,15 +204,21 @@ def make(
         source.mkdir()
         manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat={form}\n"
         manifest += "\n[hooks]\nfilename=hook\n"
+        if check:
+            manifest += "hooks=install-check\n"
+        if handler:
+            manifest += "\n[handler]\nfilename=handler\n"
+            (source / "handler").write_text(f"#!/bin/sh\n{handler}\n")
+            (source / "handler").chmod(0o755)
         if meta:
             manifest += "\n[meta.hawkbit-rauc]\n" + "".join(f"{key}={text}\n" for key, text in meta.items())
         for image, data in zip(images, contents, strict=True):
             (source / f"{image.slot_class}.img").write_bytes(data)
             manifest += f"\n[image.{image.slot_class}]\nfilename={image.slot_class}.img\nhooks=post-install\n"
         (source / "manifest.raucm").write_text(manifest)
-        (source / "hook").write_text(_HOOK.format(commands=hook))
+        (source / "hook").write_text(_HOOK.format(commands=hook, check=check or "true"))
         (source / "hook").chmod(0o755)
-        key = keys() / sign
+        key = _key(sign)
         command: list[str | Path] = [
             "rauc",
             "bundle",
