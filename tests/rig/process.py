@@ -174,6 +174,8 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Send a signal to the program and its children."""
+        if self.returncode is not None and Path(f"/proc/{self.pid}").exists():
+            return  # it ended and left no children: the kernel has given its number to somebody else
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
