@@ -4,7 +4,7 @@
 import hashlib
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +37,20 @@ policy=any
 organizationName=optional
 commonName=supplied
 """
+
+# A full custom handler that writes the other slot and makes it primary, as those in the field do: past RAUC.
+SWITCH = """\
+for slot in $RAUC_TARGET_SLOTS; do
+    eval "class=\\$RAUC_SLOT_CLASS_$slot device=\\$RAUC_SLOT_DEVICE_$slot bootname=\\$RAUC_SLOT_BOOTNAME_$slot"
+    if [ "$class" = rootfs ]; then
+        dd if="$RAUC_BUNDLE_MOUNT_POINT/rootfs.img" of="$device" conv=notrunc status=none
+        "$RIG_SCRIPTS/bootloader.sh" set-primary "$bootname"
+    fi
+done
+"""
+
+# A hook that does the same after RAUC has written a slot, if RAUC has nothing to do with the boot loader.
+SWITCH_SLOT = '"$RIG_SCRIPTS/bootloader.sh" set-primary "$RAUC_SLOT_BOOTNAME"'
 
 _HOOK = """\
 #!/bin/sh
@@ -98,11 +112,16 @@ def _key(sign: str) -> Path:
 
 @frozen
 class Image:
-    """An image of a bundle: what its slot must begin with after the installation."""
+    """An image of a bundle: what its slot must begin with after the installation.
+
+    Attributes:
+        text: what the file `version` says in it, if it is a file system: RAUC may write its status into that.
+    """
 
     slot_class: str
     size: int
     sha256: str
+    text: str | None = None
 
 
 @frozen
@@ -160,8 +179,8 @@ def make(
     hook: str = "true",
     check: str = "",
     handler: str = "",
-    groups: int = 1,
-    only: str = "",
+    classes: Sequence[str] = ("rootfs",),
+    filesystem: bool = False,
     meta: Mapping[str, str] | None = None,
     form: Literal["plain", "verity"] = "plain",
 ) -> Bundle:
@@ -179,17 +198,20 @@ def make(
         check: shell commands that decide whether the bundle may be installed, instead of its compatible;
             `exit 10` refuses it.
         handler: shell commands that RAUC runs instead of writing images; the bundle has some nevertheless.
-        groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
-        only: instead of these one image, for slots of this class.
+        classes: of the slots that it has an image for.
+        filesystem: the images are file systems, whose file `version` is drawn from the seed.
         meta: what the manifest says to us, in its section [meta.hawkbit-rauc].
         form: its format; RAUC streams `verity`, which takes a kernel with dm-verity to be installed.
     """
-    classes = (only,) if only else ("rootfs", "appfs")[:groups]
+    seed_of = version if seed is None else seed
     contents = [
-        random.Random(f"{version if seed is None else seed}/{name}").randbytes(size) for name in classes
+        _filesystem(f"{seed_of}/{name}", size)
+        if filesystem
+        else random.Random(f"{seed_of}/{name}").randbytes(size)
+        for name in classes
     ]
     images = tuple(
-        Image(name, size, hashlib.sha256(data).hexdigest())
+        Image(name, size, hashlib.sha256(data).hexdigest(), f"{seed_of}/{name}" if filesystem else None)
         for name, data in zip(classes, contents, strict=True)
     )
     more = [*([] if form == "plain" else [form]), *(meta or {}).items()]
@@ -236,3 +258,19 @@ def make(
     path = folder / f"{version}-{name}.raucb"
     shutil.copyfile(cached, path)
     return Bundle(path, version, compatible, images)
+
+
+def _filesystem(text: str, size: int) -> bytes:
+    """Return an ext4 file system with one file, `version`; always the same bytes, as it is made once."""
+
+    def build(path: Path) -> None:
+        need("mke2fs")
+        source = path.with_name(path.name + ".d")
+        cache.remove(source)
+        source.mkdir()
+        (source / "version").write_text(text)
+        run("mke2fs", "-q", "-t", "ext4", "-d", source, path, f"{size // 1024}k")
+        cache.remove(source)
+
+    name = hashlib.sha256(f"{text} {size}".encode()).hexdigest()[:16]
+    return cache.once(f"filesystems/{name}.ext4", build).read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 from rig.process import run
-from rig.rauc import INSTALLER, Board
+from rig.rauc import INSTALLER, RaucBoard
 from wire.rauc.using import quiet, with_rauc
 
 from hawkbit_rauc.errors import InstallationError
@@ -33,7 +33,7 @@ class Trouble:
         new: what RAUC 1.13 says, if it is something else.
     """
 
-    make: Callable[[Board, ExitStack], Path]
+    make: Callable[[RaucBoard, ExitStack], Path]
     failure: Failure
     old: str
     new: str = ""
@@ -43,15 +43,15 @@ class Trouble:
         return self.new or self.old if version == "1.13" else self.old
 
 
-def made(**options: str) -> Callable[[Board, ExitStack], Path]:
+def made(**options: str) -> Callable[[RaucBoard, ExitStack], Path]:
     """A bundle that is wrong in itself; options are those of `rig.bundles.make`."""
     return lambda board, _: board.bundle(**options).path
 
 
-def written(content: bytes) -> Callable[[Board, ExitStack], Path]:
+def written(content: bytes) -> Callable[[RaucBoard, ExitStack], Path]:
     """A file that is no bundle at all."""
 
-    def make(board: Board, _: ExitStack) -> Path:
+    def make(board: RaucBoard, _: ExitStack) -> Path:
         path = board.folder / "bundles" / "no.raucb"
         path.write_bytes(content)
         return path
@@ -59,16 +59,16 @@ def written(content: bytes) -> Callable[[Board, ExitStack], Path]:
     return make
 
 
-def gone(board: Board, _: ExitStack) -> Path:
+def gone(board: RaucBoard, _: ExitStack) -> Path:
     path = board.bundle().path
     path.unlink()
     return path
 
 
-def handled(name: str, script: str) -> Callable[[Board, ExitStack], Path]:
+def handled(name: str, script: str) -> Callable[[RaucBoard, ExitStack], Path]:
     """A handler of the board that does as it is told."""
 
-    def make(board: Board, _: ExitStack) -> Path:
+    def make(board: RaucBoard, _: ExitStack) -> Path:
         handler = board.folder / "handlers" / name
         handler.unlink()
         handler.write_text(script)
@@ -78,10 +78,10 @@ def handled(name: str, script: str) -> Callable[[Board, ExitStack], Path]:
     return make
 
 
-def without(name: str) -> Callable[[Board, ExitStack], Path]:
+def without(name: str) -> Callable[[RaucBoard, ExitStack], Path]:
     """Something of the board that is not there (yet)."""
 
-    def make(board: Board, _: ExitStack) -> Path:
+    def make(board: RaucBoard, _: ExitStack) -> Path:
         path = board.folder / name
         if path.is_dir():
             shutil.rmtree(path)
@@ -92,7 +92,7 @@ def without(name: str) -> Callable[[Board, ExitStack], Path]:
     return make
 
 
-def full(board: Board, _: ExitStack) -> Path:
+def full(board: RaucBoard, _: ExitStack) -> Path:
     """The slot takes no byte: /dev/full says to every one that no space is left."""
     slot = board.folder / "rootfs.1.img"
     slot.unlink()
@@ -100,7 +100,7 @@ def full(board: Board, _: ExitStack) -> Path:
     return board.bundle().path
 
 
-def small(board: Board, stack: ExitStack) -> Path:
+def small(board: RaucBoard, stack: ExitStack) -> Path:
     """The slot is a block device of one page."""
     slot = board.folder / "rootfs.1.img"
     slot.write_bytes(bytes(4096))
@@ -159,7 +159,7 @@ TROUBLES = {
         "Compatible mismatch: Expected 'rig-board' but bundle manifest has 'other'",
     ),
     "for a slot that the board does not have": Trouble(
-        made(only="datafs"),
+        made(classes=["datafs"]),
         FINAL,
         "Installation error: No target slot for class datafs of image datafs.img found",
         "Installation error: No target slot for class 'datafs' of image 'datafs.img' found",
@@ -258,7 +258,7 @@ TROUBLES = {
 }
 
 
-def last_error(board: Board, path: Path) -> str:
+def last_error(board: RaucBoard, path: Path) -> str:
     """What RAUC says, as it says it, of an installation that fails."""
     with pytest.raises(InstallationError):
         with_rauc(board.bus, lambda rauc: rauc.install(path, "ours", quiet))
@@ -268,7 +268,7 @@ def last_error(board: Board, path: Path) -> str:
 @pytest.mark.parametrize("version", ["1.8", "1.13"])
 @pytest.mark.parametrize("name", TROUBLES)
 def test_rauc_s_words_are_known_and_taken_for_what_they_mean(
-    new_board: Callable[..., Board], version: str, name: str
+    new_board: Callable[..., RaucBoard], version: str, name: str
 ) -> None:
     """A real RAUC says what docs/rauc-failures.md tells, and that is final or passing as the page says."""
     trouble = TROUBLES[name]
@@ -288,7 +288,7 @@ def test_rauc_s_words_are_known_and_taken_for_what_they_mean(
     ],
 )
 def test_a_slot_that_is_too_small_is_final_if_rauc_knows_its_size(
-    new_board: Callable[..., Board], version: str, failure: Failure, words: str
+    new_board: Callable[..., RaucBoard], version: str, failure: Failure, words: str
 ) -> None:
     """RAUC 1.8 writes until nothing more fits, which looks like a disk that is full; later ones look first."""
     board = new_board(rauc=version)
