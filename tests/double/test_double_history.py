@@ -21,7 +21,9 @@ class Controller:
         self.http = httpx.Client(transport=hawkbit.transport, headers=headers)
 
     def history(self, kind: str, number: int) -> list[str]:
-        told = self.http.get(f"{self.base}/{kind}/{number}?actionHistory=10").raise_for_status().json()
+        answer = self.http.get(f"{self.base}/{kind}/{number}?actionHistory=10")
+        answer.raise_for_status()
+        told = answer.json()
         return list(told.get("actionHistory", {}).get("messages", []))
 
     def tell(self, number: int, execution: str, *details: str, **more: Any) -> int:
