@@ -61,7 +61,7 @@ class PassingError(HawkbitRaucError):
     """Something that may be better later; the action stays open.
 
     Attributes:
-        retry_after: seconds that the server asked us to wait, None where it did not.
+        retry_after: seconds that the server asked us to wait, None if it did not.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:

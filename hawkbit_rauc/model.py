@@ -44,7 +44,7 @@ class Poll:
     """What one base poll said.
 
     Attributes:
-        interval: seconds until the next poll as the server wishes, None where it did not say.
+        interval: seconds until the next poll as the server wishes, None if it did not say.
         deployment: an action to be deployed.
         cancel: an action to be canceled.
         confirmation: an action that waits for consent.
@@ -64,9 +64,9 @@ class Artifact:
 
     Attributes:
         filename: name as the server gives it; never used as a path.
-        size: bytes, None where the server did not say.
+        size: bytes, None if the server did not say.
         hashes: lower-case hex by algorithm name ("sha256", "sha1", "md5").
-        url: absolute URL to fetch it from, None where the server gave no usable link; not compared, as
+        url: absolute URL to fetch it from, None if the server gave no usable link; not compared, as
             it may be signed anew with each answer.
         encrypted: hawkBit decrypts while serving, so size and hashes describe other bytes.
     """
@@ -104,7 +104,7 @@ class Deployment:
         action: id of the action.
         download: "skip", "attempt" or "forced" (or a word this program does not know).
         update: the same for the installation.
-        window: "available" or "unavailable" where the action has a maintenance schedule.
+        window: "available" or "unavailable" if the action has a maintenance schedule.
         chunks: the software modules.
         history: messages of the action's history, newest first.
     """
@@ -189,11 +189,11 @@ class Status:
     Attributes:
         state: "starting", "idle", "downloading", "installing", "waiting", "reboot-pending" or "unreachable".
         action: id of the action that it works on or that waits, "" without one.
-        progress: per cent of the download or the installation, -1 where there is none.
-        reason: what it waits for, or why it can't go on, "" where it does neither.
+        progress: per cent of the download or the installation, -1 if there is none.
+        reason: what it waits for, or why it can't go on, "" if neither.
         next_poll: when the server is asked next, seconds of CLOCK_BOOTTIME; 0 while that is not known.
-        last_action: id of the action that ended last, "" where none is known.
-        last_outcome: "success" or "failure", "" where none is known.
+        last_action: id of the action that ended last, "" if none is known.
+        last_outcome: "success" or "failure", "" if none is known.
         last_reason: why it ended so.
     """
 
@@ -239,8 +239,8 @@ class BundleFacts:
     """What RAUC tells of a bundle before it installs it.
 
     Attributes:
-        hash: of its manifest; None where RAUC can't tell (before 1.10).
-        reboot: whether the bundle itself asks for a reboot (True) or waives it; None where it does not say.
+        hash: of its manifest; None if RAUC can't tell (before 1.10).
+        reboot: whether the bundle itself asks for a reboot (True) or waives it; None if it does not say.
     """
 
     hash: str | None = None
@@ -257,13 +257,13 @@ class Slot:
         device: device path.
         parent: name of the slot that this one belongs to.
         state: "booted", "active" or "inactive".
-        boot_status: "good" or "bad" as the boot loader counts, None where it does not.
-        status: "ok", "pending" or what else RAUC stored, None where it stores nothing.
+        boot_status: "good" or "bad" as the boot loader counts, None if it does not.
+        status: "ok", "pending" or what else RAUC stored, None if it stores nothing.
         sha256: of the image that was installed.
         bundle_hash: manifest hash of the bundle that was installed (RAUC >= 1.9).
         bundle_version: version of that bundle.
         transaction: RAUC's id of the installation (>= 1.10).
-        installed_count, activated_count: how often; 0 where RAUC stores nothing.
+        installed_count, activated_count: how often; 0 if RAUC stores nothing.
         installed_at, activated_at: ISO 8601 times by the board's clock.
     """
 
@@ -289,10 +289,10 @@ class System:
     """Where the board stands, in one look at RAUC.
 
     Attributes:
-        slots: all slots; empty where RAUC can't tell (a status call that it does not know).
-        primary: name of the slot that the boot loader tries next, None where RAUC can't tell.
+        slots: all slots; empty if RAUC can't tell (a status call that it does not know).
+        primary: name of the slot that the boot loader tries next, None if RAUC can't tell.
         compatible: the board's compatible string.
-        boot_loader: "grub", "uboot", "barebox", "efi", "noop", "custom", or None where unknown.
+        boot_loader: "grub", "uboot", "barebox", "efi", "noop", "custom", or None if unknown.
         witnessed: whether the configured commit witness vouches for this boot, None without one.
     """
 

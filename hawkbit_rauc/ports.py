@@ -67,7 +67,7 @@ class Server(Protocol):
         """Send the controller's attributes (DDI configData). Raises: ServerError."""
 
     async def tell_installed(self, distribution_set: str, version: str) -> bool:
-        """Say what runs that no action brought (DDI installedBase); False where it is not known. Raises: ServerError."""
+        """Say what runs that no action brought (DDI installedBase); False if it is not known. Raises: ServerError."""
 
 
 class Downloads(Protocol):
@@ -77,7 +77,7 @@ class Downloads(Protocol):
         """Bring a bundle to where RAUC finds it.
 
         Either to the disk, verified and durable, going on with what is there already; or not at all,
-        where RAUC is to stream it and nothing stands against that; `ahead` of its installation, always to the
+        if RAUC is to stream it and nothing stands against that; `ahead` of its installation, always to the
         disk.
 
         Raises: DownloadError, MismatchError, SpaceError, OfferGoneError (404 on the artifact),
@@ -95,7 +95,7 @@ class Installer(Protocol):
         """Look at slots, primary and boot state. Raises: InstallerBusyError, InstallerError."""
 
     async def look_into(self, bundle: Source) -> BundleFacts:
-        """Ask what a bundle says of itself; nothing where RAUC can't tell (before 1.10)."""
+        """Ask what a bundle says of itself; nothing if RAUC can't tell (before 1.10)."""
 
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
@@ -120,13 +120,13 @@ class Journal(Protocol):
     """The one durable record."""
 
     def read(self) -> Record | None:
-        """Return the record of the last action, or None where nothing usable is there."""
+        """Return the record of the last action, or None if nothing usable is there."""
 
     def write(self, record: Record) -> None:
         """Make the record durable before returning. Raises: StateError."""
 
     def known(self) -> str | None:
-        """Return which installation the server knows to run, as `rules.installation` names it; None before the first."""
+        """Return which installation the server knows to run, as `rules.outcome.installation` names it; None before the first."""
 
     def know(self, installation: str) -> None:
         """Note durably which installation the server knows to run. Raises: StateError."""
@@ -140,7 +140,7 @@ class Board(Protocol):
         """The kernel's id of this boot."""
 
     def awake(self, why: str, *, shutdown: bool = False) -> AbstractAsyncContextManager[None]:
-        """Hold off sleep, and shutdown too where asked for, as long as the context lasts; never raises itself."""
+        """Hold off sleep, and shutdown too if asked for, as long as the context lasts; never raises itself."""
 
     async def reboot(self) -> None:
         """Ask for a reboot; returns when it was accepted. Raises: PassingError."""

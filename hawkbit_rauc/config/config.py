@@ -40,11 +40,11 @@ class Config:
         proxy: None for what the environment says.
         ssl_key: absolute path of a PEM file, or a PKCS#11 URI.
         ssl_key_password: of the key, or the PIN of its token, from the systemd credential.
-        bundle_pattern: in the order of the installation; see `bundles.Choice`.
+        bundle_pattern: in the order of the installation; see `rules.bundles.Choice`.
         download_origins: written as `origin`.
         reboot: "logind", a command with its arguments, or None if somebody else reboots.
         log_level: a level of `logging`.
-        attributes: the controller's attributes as written; `attributes.fit` makes them fit for DDI.
+        attributes: the controller's attributes as written; `hawkbit.attributes` makes them fit for DDI.
         warnings: one sentence for each unknown key or section: `run` goes on, `check` fails.
         advice: one sentence for each thing that works but could be better.
     """

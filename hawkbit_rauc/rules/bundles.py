@@ -18,10 +18,10 @@ from hawkbit_rauc.rules.verdicts import CONSENT, Downloaded, Wait
 
 @frozen
 class Choice:
-    """Which artifacts of a deployment are this board's bundles, where there are others.
+    """Which artifacts of a deployment are this board's bundles, if there are others.
 
     Attributes:
-        part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all where empty.
+        part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all if empty.
         patterns: one bundle for each of these names, as shells match them, in any case; installed in this order, and
             one at least. Where empty the only artifact, else the only one named `*.raucb`.
     """
@@ -101,13 +101,13 @@ def following(record: Record, deployment: Deployment, choice: Choice) -> Record:
 
 
 def current(record: Record, deployment: Deployment, choice: Choice) -> Artifact:
-    """The bundle that is to be installed next; where the deployment has fewer by now, the last."""
+    """The bundle that is to be installed next; if the deployment has fewer by now, the last."""
     bundles = choose(deployment, choice)
     return bundles[max(0, min(record.bundle, len(bundles) - 1))]
 
 
 def among_several(record: Record, *, success: bool) -> tuple[str, ...]:
-    """Say what an end means for the action's other bundles; nothing where there are none."""
+    """Say what an end means for the action's other bundles; nothing if there are none."""
     if not (record.more or record.bundle):
         return ()
     number = f"bundle {record.bundle + 1} of the action"
@@ -119,7 +119,7 @@ def among_several(record: Record, *, success: bool) -> tuple[str, ...]:
 
 
 def held_back(deployment: Deployment, record: Record, *, ask: bool) -> Wait | None:
-    """Say why nothing may be fetched yet, None where it may (DDI, download and update "attempt" and "skip").
+    """Say why nothing may be fetched yet, None if it may (DDI, download and update "attempt" and "skip").
 
     Args:
         deployment: what the action asks for.
@@ -134,7 +134,7 @@ def held_back(deployment: Deployment, record: Record, *, ask: bool) -> Wait | No
 
 
 def instead_of_installing(deployment: Deployment) -> Wait | Downloaded | None:
-    """Say what follows the download where the server wants no installation now, else None (DDI, update "skip")."""
+    """Say what follows the download if the server wants no installation now, else None (DDI, update "skip")."""
     if deployment.update != "skip":
         return None
     if deployment.window == "unavailable":

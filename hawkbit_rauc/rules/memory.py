@@ -36,7 +36,7 @@ def recall(
         choice: which artifacts are bundles.
 
     Returns:
-        The record to go on with; attempt 0 where nothing is known.
+        The record to go on with; attempt 0 if nothing is known.
 
     Raises:
         DeploymentError: nothing is known, and the deployment holds no bundle.
@@ -72,7 +72,7 @@ def recall(
 
 
 def overtaken(journal: Record | None, record: Record) -> Record | None:
-    """Say which action was begun and is not over, where the server shows a heavier one before it (DDI).
+    """Say which action was begun and is not over, if the server shows a heavier one before it (DDI).
 
     Args:
         journal: the journal's record.

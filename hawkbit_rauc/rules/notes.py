@@ -54,7 +54,7 @@ def read(messages: Iterable[str]) -> Record | None:
         messages: of the history, in any order.
 
     Returns:
-        A record of the last attempt noted, without its action, or None where there is no note.
+        A record of the last attempt noted, without its action, or None if there is no note.
     """
     found: Record | None = None
     for stage, note in filter(None, map(_parse, messages)):

@@ -80,7 +80,7 @@ def on_trial(record: Record | None, system: System, boot_id: str, *, told_early:
     """Whether the booted system still has to prove itself (`mark_good = own`).
 
     Args:
-        record: what is known of the last action; None where the journal was lost, or is not seen by a new system.
+        record: what is known of the last action; None if the journal was lost, or is not seen by a new system.
         system: what RAUC says now.
         boot_id: of the running boot.
         told_early: whether success is told at the installation, so that it says nothing of the boot.
@@ -252,7 +252,7 @@ def runs_bundle(system: System, bundle_hash: str | None) -> bool:
 
 
 def installation(system: System) -> str | None:
-    """Name the installation that runs, so that it is not taken for another one; None where RAUC stores nothing."""
+    """Name the installation that runs, so that it is not taken for another one; None if RAUC stores nothing."""
     booted = system.booted
     if booted is None or not booted.bundle_version:
         return None
@@ -274,7 +274,7 @@ def reversible(record: Record, system: System) -> Slot | None:
     """The slot to be marked bad when an installation is taken back before its reboot.
 
     Returns:
-        The target, or None where more than the other slot group was written, so that the old system
+        The target, or None if more than the other slot group was written, so that the old system
         may not be whole any more.
     """
     targets = {system.group(slot).name: system.group(slot) for slot in installed_by(record, system)}
@@ -297,7 +297,7 @@ def ever_installed(system: System) -> bool:
 
 
 def _other(system: System, booted: Slot) -> Slot | None:
-    """The only other slot that can be booted, None where there are several."""
+    """The only other slot that can be booted, None if there are several."""
     others = [slot for slot in system.slots if slot.bootname and slot.name != booted.name]
     return others[0] if len(others) == 1 else None
 

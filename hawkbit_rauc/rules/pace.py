@@ -8,7 +8,7 @@ from __future__ import annotations
 BUSY_PACE, LATER_PACE = 4.0, 30.0
 BUSY_FIRST = 600.0
 
-#: Seconds between polls where the server never said.
+#: Seconds between polls if the server never said.
 DEFAULT_INTERVAL = 300.0
 
 
@@ -16,8 +16,8 @@ def pace(interval: float | None, working: float | None) -> float:
     """Seconds until the next poll.
 
     Args:
-        interval: what the server said last, None where it never did.
-        working: seconds since work on an action began, None where nothing is being worked on.
+        interval: what the server said last, None if it never did.
+        working: seconds since work on an action began, None if nothing is being worked on.
     """
     normal = interval or DEFAULT_INTERVAL
     if working is None:

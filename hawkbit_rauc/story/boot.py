@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The running boot: the reboot that is due, and the commit by ourselves (`mark_good = own`): a trial boot has to prove itself before RAUC hears that it is good.
+"""The running boot: the reboot that is due, and the commit by ourselves (`mark_good = own`).
 
-On a trial boot the board's own programs and hawkBit are asked. On a system that was committed before, nothing
+A trial boot has to prove itself before RAUC hears that it is good. On a trial boot the board's own programs and hawkBit are asked. On a system that was committed before, nothing
 but the programs: boot loaders that count want each boot to be marked, and a board without a network stays
 where it is.
 """
@@ -88,13 +88,13 @@ class Commit:
     _why: str = "hawkBit has not answered in this boot yet"
 
     async def look(self, *, answered: bool) -> str:
-        """Mark the booted slot good, or bad, where that can be said now.
+        """Mark the booted slot good, or bad, if that can be said now.
 
         Args:
             answered: whether hawkBit has answered in this boot.
 
         Returns:
-            Why it is not marked good; empty where it is, where there is nothing to mark, or too early to say.
+            Why it is not marked good; empty if it is, if there is nothing to mark, or if it is too early to say.
 
         Raises:
             PassingError: RAUC or the journal could not be asked.
@@ -130,9 +130,8 @@ class Commit:
     async def _keep(self, slot: str, *, trial: bool) -> None:
         record = self.world.journal.read()
         if record and trial:
-            self.world.journal.write(
-                evolve(record, committed=True)
-            )  # first: a mark without it is on trial again
+            # Before the mark: marked, but not noted, the system would be on trial again.
+            self.world.journal.write(evolve(record, committed=True))
         await self.world.installer.mark("good", slot)
         self._ended = self.vouched = True
         log.info("slot %s is healthy and was marked good%s", slot, ", which ends its trial" if trial else "")

@@ -78,7 +78,7 @@ async def answer(action: str, record: Record | None, world: World, *, writing: b
 
     Args:
         action: id of the action to be stopped.
-        record: what is known of the last action, None where the journal was lost.
+        record: what is known of the last action, None if the journal was lost.
         world: the ports.
         writing: whether an installation of it runs that can't be stopped (RAUC has no way to).
 

@@ -47,6 +47,10 @@ class Ends:
         self.last = record
         self.failed = self.failed or not success
 
+    def keep(self, offer: Offer) -> None:
+        """Remember an offer that asked for a download only, and has it."""
+        self.downloaded = offer
+
     def note(self, action: str) -> None:
         """Count an end of an action; only the ends of the same action in a row are counted."""
         self._again = [*(ended for ended in self._again if ended == action), action]

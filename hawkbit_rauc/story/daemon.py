@@ -114,7 +114,7 @@ class Daemon:
         Returns:
             DONE, FAILED (a deployment failed) or UNREACHABLE (server or RAUC).
         """
-        self._outage.once = once
+        self._outage.may_give_up(once=once)
         try:
             await self._pause(0.0 if once else self._polls.first(urgent=self._something_is_open()))
             while True:
@@ -232,7 +232,7 @@ class Daemon:
                 self._current.drop()
             case Downloaded():
                 assert action is not None
-                self._current.ends.downloaded = action.offer
+                self._current.ends.keep(action.offer)
                 self._current.drop()
                 self._note_end(action.id, success=True)
             case Decided(outcome):
@@ -262,12 +262,12 @@ class Daemon:
     async def _rest(self) -> None:
         """Sleep until the next poll is due; it is due anew when the work stands still."""
         worked, due = self._current.busy, self._next_poll()
-        while (left := due - self._world.clock.now()) > 0 and not self._polls.wake.is_set():
+        while (left := due - self._world.clock.now()) > 0 and not self._polls.woken:
             await self._polls.sleep(left, self._current.task)
             self._take_up()
             if worked and not self._current.busy:
                 worked, due = False, self._next_poll()
-        self._polls.wake.clear()
+        self._polls.woke_up()
 
     def _next_poll(self) -> float:
         return self._world.clock.now() + self._polls.next(self._current.working, once=self._outage.once)
@@ -275,7 +275,7 @@ class Daemon:
     async def _pause(self, seconds: float) -> None:
         """Sleep until the time has passed, the work stands still, or somebody asks to poll now."""
         await self._polls.sleep(seconds, self._current.task)
-        self._polls.wake.clear()
+        self._polls.woke_up()
         self._take_up()
 
     async def _put_off(self, error: PassingError, pause: float) -> None:

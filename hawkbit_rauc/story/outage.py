@@ -40,6 +40,10 @@ class Outage:
     def __attrs_post_init__(self) -> None:
         self.alive = self.clock.now()
 
+    def may_give_up(self, *, once: bool) -> None:
+        """Say whether it may, which only `--once` does."""
+        self.once = once
+
     def goes_on(self, error: PassingError, pause: float) -> None:
         """Log a trouble, each one once."""
         self.why = str(error)

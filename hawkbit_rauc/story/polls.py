@@ -30,7 +30,6 @@ class Polls:
         changed: called when `due` did.
         interval: seconds as the server said last, None before it did.
         due: when the server is asked next.
-        wake: set to cut the pause short.
     """
 
     clock: Clock
@@ -40,8 +39,13 @@ class Polls:
     changed: Callable[[], None]
     interval: float | None = None
     due: float = 0.0
-    wake: asyncio.Event = field(factory=asyncio.Event)
+    _wake: asyncio.Event = field(factory=asyncio.Event)
     _soon: float | None = None
+
+    @property
+    def woken(self) -> bool:
+        """Whether somebody asked to poll now."""
+        return self._wake.is_set()
 
     def hurry(self, seconds: float | None) -> None:
         """Let the next pause be this short; None takes the haste back."""
@@ -49,7 +53,11 @@ class Polls:
 
     def poll_now(self) -> None:
         """Cut the current pause short."""
-        self.wake.set()
+        self._wake.set()
+
+    def woke_up(self) -> None:
+        """Have whoever asked to poll now be served."""
+        self._wake.clear()
 
     def learn(self, interval: float | None) -> None:
         """Take the interval that the server wishes; the last good one is kept."""
@@ -88,7 +96,7 @@ class Polls:
         self.changed()
         waits: list[asyncio.Future[object]] = [
             asyncio.ensure_future(self.clock.sleep(seconds)),
-            asyncio.ensure_future(self.wake.wait()),
+            asyncio.ensure_future(self._wake.wait()),
         ]
         try:
             await asyncio.wait([*waits, task] if task else waits, return_when=asyncio.FIRST_COMPLETED)
