@@ -31,7 +31,7 @@ class Hooks:
         timeout: seconds for each program.
     """
 
-    def __init__(self, folder: Path | None, *, timeout: float = 60.0) -> None:
+    def __init__(self, folder: Path | None, *, timeout: float) -> None:
         self._folder = folder
         self._timeout = timeout
         self._state: dict[str, str] = {}

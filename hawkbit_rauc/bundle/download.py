@@ -65,8 +65,8 @@ class Downloads:
     http: httpx.Client
     resume: bool = True
     speed_limit: int = 0
-    low_speed_time: float = 60
-    low_speed_rate: float = 100
+    low_speed_time: float = 0
+    low_speed_rate: float = 0
     boot_id: str = ""
 
     async def fetch(self, artifact: Artifact, progress: Progress, *, ahead: bool = False) -> Path:  # noqa: ARG002

@@ -21,6 +21,8 @@ def connect(
     base_url: str,
     controller: str,
     *,
+    connect_timeout: float,
+    timeout: float,
     tenant: str = "DEFAULT",
     target_token: str | None = None,
     gateway_token: str | None = None,
@@ -28,8 +30,6 @@ def connect(
     verify: bool = True,
     ca_file: str | None = None,
     proxy: str | None = None,
-    connect_timeout: float = 20.0,
-    timeout: float = 60.0,
     send_download_authentication: bool = True,
     download_origins: Iterable[str] = (),
 ) -> Hawkbit:

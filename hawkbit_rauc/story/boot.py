@@ -80,7 +80,7 @@ class Commit:
     """
 
     world: World
-    within: float = 1800.0
+    within: float
     vouched: bool | None = None
     gave_up: str = ""
     _ended: bool = False

@@ -42,11 +42,11 @@ class Daemon:
         attributes: gives what the server is told about the controller (DDI configData).
         first_poll_within: seconds; the first poll comes at random within them, so that a mass
             power-up does not stampede.
+        retry_wait: the longest pause between two tries, seconds; shorter if the poll interval is.
+        once_timeout: seconds without any success after which `run(once=True)` gives up.
         random: gives a number from 0 to 1.
         commit: marks the booted slot good by ourselves; None if somebody else does.
         installed: tells the server what no action brought; None if it need not know.
-        retry_wait: the longest pause between two tries, seconds; shorter if the poll interval is.
-        once_timeout: seconds without any success after which `run(once=True)` gives up.
 
     Attributes:
         changed: called whenever `status` may say something else.
@@ -58,11 +58,11 @@ class Daemon:
         attributes: Callable[[], Awaitable[Mapping[str, str]]],
         *,
         first_poll_within: float,
+        retry_wait: float,
+        once_timeout: float,
         random: Callable[[], float],
         commit: Commit | None = None,
         installed: Installed | None = None,
-        retry_wait: float = 300.0,
-        once_timeout: float = 30.0,
     ) -> None:
         def changed() -> None:
             self.changed()

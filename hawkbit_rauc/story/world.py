@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from attrs import frozen
 
 from hawkbit_rauc.ports import Board, Clock, Downloads, Hooks, Installer, Journal, Server
@@ -21,8 +23,8 @@ class Policy:
         auto_confirmation: switch it on or off at the server; None leaves it.
         choice: which artifacts are bundles.
         refuse_others: a deployment with further artifacts is an error.
-        keep_for: seconds that a bundle stays that was to be downloaded only.
-        give_up_after: seconds of passing troubles before an action is closed as failed.
+        keep_for: seconds that a bundle stays that was to be downloaded only; inf for ever.
+        give_up_after: seconds of passing troubles before an action is closed as failed; inf for never.
     """
 
     report_installed: bool = False
@@ -32,8 +34,8 @@ class Policy:
     auto_confirmation: bool | None = None
     choice: bundles.Choice = bundles.ANY
     refuse_others: bool = False
-    keep_for: float = 30 * 86400.0
-    give_up_after: float = 86400.0
+    keep_for: float = math.inf
+    give_up_after: float = math.inf
 
 
 @frozen
@@ -51,7 +53,7 @@ class World:
     board: Board
     clock: Clock
     hooks: Hooks
-    policy: Policy = Policy()
+    policy: Policy
     others: Downloads | None = None
 
     def discard(self) -> None:

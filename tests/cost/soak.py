@@ -58,7 +58,14 @@ async def main(file: str, polls: str, step: str) -> None:
     async with adapters(config) as ready:
         server = Counted(ready.server, int(polls), int(step))
         world = evolve(ready.world, server=server, clock=Hurried())
-        daemon = Daemon(world, ready.attributes, first_poll_within=0, random=random.random)
+        daemon = Daemon(
+            world,
+            ready.attributes,
+            first_poll_within=0,
+            retry_wait=config.retry_wait,
+            once_timeout=config.once_timeout,
+            random=random.random,
+        )
         await daemon.run()
 
 

@@ -8,11 +8,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from attrs import define, evolve, field
+from story.configured import TIMES, commit, configured
 from story.universe import Life, Universe, VirtualLoop
 
 from hawkbit_rauc.errors import HawkbitRaucError
 from hawkbit_rauc.model import Consent, Deployment, Feedback, Offer, Poll, Told
-from hawkbit_rauc.story.boot import Commit
 from hawkbit_rauc.story.daemon import Daemon
 from hawkbit_rauc.story.installed import Installed
 from hawkbit_rauc.story.world import Policy, World
@@ -183,13 +183,13 @@ class Days(Life):
 
         async def run() -> int | None:
             world = World(self, self, self, self, self, self, self, self.universe.policy)
-            self.commit = Commit(world) if self.universe.commits else None
+            self.commit = commit(world) if self.universe.commits else None
             self.daemon = Daemon(
                 world,
                 self.attributes,
                 commit=self.commit,
                 installed=Installed(world, self.distribution_set) if self.distribution_set else None,
-                **{"first_poll_within": 0.0, "random": lambda: self.random} | settings,
+                **{"first_poll_within": 0.0, "random": lambda: self.random} | TIMES | settings,
             )
             loop = asyncio.get_running_loop()
             self.start = loop.time()
@@ -218,7 +218,7 @@ class Days(Life):
 @contextlib.contextmanager
 def days(*, assigned: str | None = "v2", policy: Policy | None = None, **settings) -> Iterator[Days]:
     """A board on which nobody reboots by hand; an action is assigned already."""
-    universe = Universe(policy=policy or Policy(), booted_at=float("inf"), **settings)
+    universe = Universe(policy=policy or configured(), booted_at=float("inf"), **settings)
     if assigned:
         universe.hawkbit.assign(assigned)
     try:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from attrs import define, evolve, field
+from story.configured import TIMES
 from story.universe import CHUNKS, IDENTITY, Cut, Life, PowerCut, Universe, VirtualLoop, _drain
 
 from hawkbit_rauc.errors import (
@@ -484,7 +485,7 @@ class Course:
     async def _start(self) -> None:
         self._life = Operated(self.place)
         world = World(*[self._life] * 7, self.place.policy)
-        self._daemon = Daemon(world, self._life.attributes, first_poll_within=60, random=lambda: 0.5)
+        self._daemon = Daemon(world, self._life.attributes, first_poll_within=60, random=lambda: 0.5, **TIMES)
         self.place.specification.begins(self._loop.virtual)
         self._task = asyncio.ensure_future(self._daemon.run())
 

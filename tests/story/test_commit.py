@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
+from story.configured import configured
 from story.days import DAY, HOUR, MINUTE, Days, days
 from story.universe import IDENTITY
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import InstallerError, ServerError
-from hawkbit_rauc.story.world import Policy
 
 
 def installed(life: Days) -> None:
@@ -23,10 +23,10 @@ def installed(life: Days) -> None:
 
 def own(**settings):
     """A board that commits by itself, with what it needs to reboot."""
-    return days(commits=True, **{"policy": Policy(reboot=True)} | settings)
+    return days(commits=True, **{"policy": configured(reboot=True)} | settings)
 
 
-@pytest.mark.parametrize("policy", [Policy(reboot=True), Policy(report_installed=True)])
+@pytest.mark.parametrize("policy", [configured(reboot=True), configured(report_installed=True)])
 def test_a_healthy_system_is_marked_good_once_hawkbit_has_answered(policy):
     """Also where success was told at the installation already."""
     with own(policy=policy) as life:
@@ -98,7 +98,7 @@ def test_nobody_leaves_the_only_good_system():
 
 
 def test_without_reboots_of_ours_the_way_back_is_somebody_elses():
-    with own(policy=Policy(reboot=False)) as life:
+    with own(policy=configured(reboot=False)) as life:
         life.universe.unhealthy.add("v2")
         installed(life)
         life.live(HOUR)

@@ -13,11 +13,11 @@ import random
 
 import pytest
 from story import table
+from story.configured import configured
 from story.universe import Cut, HawkBit, PowerCut, Rauc, Universe
 
 from hawkbit_rauc.model import Execution, Finished
 from hawkbit_rauc.rules.bundles import ANY, Choice
-from hawkbit_rauc.story.world import Policy
 
 pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
 
@@ -54,7 +54,7 @@ def begin(story: str, version: str, loader: str, **settings) -> Universe:
     hawkbit = universe.hawkbit
     action = hawkbit.assign("v2+v3" if story in SEVERAL_STORIES else "v2")
     in_order = Choice(patterns=("v2.*", "v3.*")) if story in SEVERAL_STORIES else ANY
-    universe.policy = Policy(reboot=story != "cancel before the reboot", choice=in_order)
+    universe.policy = configured(reboot=story != "cancel before the reboot", choice=in_order)
     universe.commits = story in OWN_STORIES
     universe.unhealthy |= UNHEALTHY.get(story, set())
     universe.rauc.broken |= BROKEN.get(story, set())

@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 import pytest
 from story import table
+from story.configured import configured
 from story.operated import CLOSED, OPEN, Course, Place
 from story.universe import Cut, PowerCut, Rauc
-
-from hawkbit_rauc.story.world import Policy
 
 pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
 
@@ -35,7 +34,7 @@ def download_only(course: Course) -> None:
 
 def consent(course: Course) -> None:
     """Soft, and somebody on the board agrees."""
-    course.place.policy = Policy(reboot=True, ask=True)
+    course.place.policy = configured(reboot=True, ask=True)
     course.assign(forced=False)
     course.wait(700)
     course.answer(given=True)
@@ -51,7 +50,7 @@ def confirmation(course: Course) -> None:
 
 def forced_in_flight(course: Course) -> None:
     """Soft, and forced by the operator while the board waits for consent."""
-    course.place.policy = Policy(reboot=True, ask=True)
+    course.place.policy = configured(reboot=True, ask=True)
     action = course.assign(forced=False)
     course.wait(400)
     action.force()
@@ -84,7 +83,7 @@ def closed_by_the_server(course: Course) -> None:
 
 def closed_while_the_reboot_waits(course: Course) -> None:
     """The same with a system that is booted by whatever cuts the power of the next action."""
-    course.place.policy = Policy()
+    course.place.policy = configured()
     course.place.server.autoclose = True
     course.assign()
     course.wait(340)
@@ -93,7 +92,7 @@ def closed_while_the_reboot_waits(course: Course) -> None:
 
 def overtaken(course: Course) -> None:
     """A heavier action comes while the reboot waits; the cancelation of the first one is shown after it."""
-    course.place.policy = Policy()
+    course.place.policy = configured()
     course.assign(weight=500)
     course.wait(500)
     course.assign(download_only=True)
@@ -101,7 +100,7 @@ def overtaken(course: Course) -> None:
 
 def canceled_after_another(course: Course) -> None:
     """The old system, which is made primary again, was itself installed."""
-    course.place.policy = Policy()
+    course.place.policy = configured()
     course.assign()
     course.wait(4500)
     action = course.assign()
@@ -143,7 +142,7 @@ NEEDS_JOURNAL = "overtaken while the reboot waits"
 def live(story: str, version: str, loader: str, how: type[Cut] | None, at: int, *, lose: bool) -> int:
     """Live a story to its end with a cut after an effect; returns how many effects there were."""
     random.seed(0)
-    course = Course(Place(rauc=Rauc(version=version, loader=loader), policy=Policy(reboot=True)))
+    course = Course(Place(rauc=Rauc(version=version, loader=loader), policy=configured(reboot=True)))
     try:
         if how:
             course.cut(how, at, lose_journal=lose)

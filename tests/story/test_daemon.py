@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 from attrs import evolve
+from story.configured import configured
 from story.days import DAY, HOUR, MINUTE, days
 from story.universe import IDENTITY, Rauc
 
@@ -25,7 +26,6 @@ from hawkbit_rauc.story import daemon
 from hawkbit_rauc.story.current import MAX_ENDS
 from hawkbit_rauc.story.polls import URGENT_FIRST_POLL
 from hawkbit_rauc.story.reboot import MAX_REBOOT_REQUESTS, REBOOT_GRACE
-from hawkbit_rauc.story.world import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 
@@ -214,7 +214,7 @@ def test_what_is_closed_while_nothing_moves_is_dropped():
 
 
 def test_an_action_that_the_server_closed_while_installing_is_dropped():
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         life.universe.script["RAUC writes"] = [lambda: close(life)]
         life.live(HOUR)
         assert life.reboots == []
@@ -266,7 +266,7 @@ def test_a_cancelation_that_could_not_be_answered_is_answered_later(call):
 # ---------------------------------------------------------------- the reboot that is left
 
 
-INSTALLED = Policy(report_installed=True, reboot=True)
+INSTALLED = configured(report_installed=True, reboot=True)
 
 
 def test_report_installed_tells_success_first_and_then_reboots():
@@ -279,7 +279,7 @@ def test_report_installed_tells_success_first_and_then_reboots():
 
 
 def test_report_installed_without_our_reboot_leaves_it_to_others():
-    with days(policy=Policy(report_installed=True)) as life:
+    with days(policy=configured(report_installed=True)) as life:
         life.live(HOUR)
         assert life.final().finished is Finished.SUCCESS
         assert life.reboots == []
@@ -338,7 +338,7 @@ def test_no_reboot_cuts_an_installation_off():
 
 def test_without_slots_the_success_is_told_and_the_reboot_follows():
     """RAUC can tell nothing about slots, but the new system is to run all the same."""
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         look = life.universe.rauc.system
         life.universe.rauc = type("Blind", (Rauc,), {"system": lambda self: System()})()
         assert look().slots
@@ -349,7 +349,7 @@ def test_without_slots_the_success_is_told_and_the_reboot_follows():
 
 def test_a_reboot_that_does_not_come_is_asked_for_once_more():
     """After its grace, in the same boot, and no more however long it takes."""
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         life.live(DAY)
         assert len(life.reboots) == MAX_REBOOT_REQUESTS
         assert life.reboots[1] - life.reboots[0] >= REBOOT_GRACE

@@ -2,6 +2,7 @@
 """One deployment in virtual time: what is put off, what is given up, and what the history says."""
 
 import pytest
+from story.configured import configured
 from story.days import DAY, HOUR, MINUTE, days
 from story.universe import IDENTITY
 
@@ -22,7 +23,6 @@ from hawkbit_rauc.model import Finished, Slot
 from hawkbit_rauc.rules.bundles import Choice
 from hawkbit_rauc.story.action import MAX_ENTRIES
 from hawkbit_rauc.story.reboot import FEEDBACK_GRACE
-from hawkbit_rauc.story.world import Policy
 
 AWAY = ServerError("hawkbit.test does not answer")
 
@@ -56,7 +56,7 @@ def test_what_does_not_pass_is_given_up_after_a_day_with_its_reason():
 
 def test_restarts_do_not_start_the_day_anew():
     """The time spent is in the journal, to within ten minutes a life."""
-    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+    with days(policy=configured(give_up_after=4 * HOUR)) as life:
         life.troubles["fetch"] = SpaceError("no room")
         for _ in range(12):
             life.live(HOUR)
@@ -65,7 +65,7 @@ def test_restarts_do_not_start_the_day_anew():
 
 def test_link_that_drops_for_ever_gets_there_as_long_as_something_arrives():
     """Only time in which nothing moves counts."""
-    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+    with days(policy=configured(give_up_after=4 * HOUR)) as life:
         life.troubles["fetch"] = DownloadError("the connection was cut")
         life.moves = True
         life.live(20 * HOUR)
@@ -78,7 +78,7 @@ def test_link_that_drops_for_ever_gets_there_as_long_as_something_arrives():
 
 def test_slow_tries_count_as_well_as_the_pauses_between_them():
     """A server that takes an hour for each refusal is given up as soon as one that refuses at once."""
-    with days(policy=Policy(give_up_after=4 * HOUR)) as life:
+    with days(policy=configured(give_up_after=4 * HOUR)) as life:
         life.troubles["fetch"] = DownloadError("no answer")
         life.slow_fetch = 30 * MINUTE
         life.live(6 * HOUR)
@@ -150,7 +150,7 @@ def test_an_unusable_deployment_is_a_failure_at_once():
 
 def test_days_of_ever_new_troubles_fit_into_the_history():
     """However many different reasons there are, at most 60 entries are ours."""
-    with days(policy=Policy(give_up_after=9 * DAY)) as life:
+    with days(policy=configured(give_up_after=9 * DAY)) as life:
         for hour in range(30 * 24):
             life.at(
                 hour * HOUR, lambda hour=hour: life.troubles.update(fetch=DownloadError(f"reason {hour}"))
@@ -256,7 +256,7 @@ SOFT = {"download": "attempt", "update": "attempt"}
 @pytest.mark.parametrize("lives", [1, 2])
 def test_soft_action_waits_for_consent_where_asked_for(lives):
     """Nothing is fetched before; consent outlives a restart."""
-    with days(policy=Policy(ask=True)) as life:
+    with days(policy=configured(ask=True)) as life:
         life.asks = dict(SOFT)
         life.live(HOUR)
         assert (life.fetches, life.universe.rauc.installed) == ([], [])
@@ -274,7 +274,7 @@ def test_soft_action_waits_for_consent_where_asked_for(lives):
 @pytest.mark.state("soft, then forced")
 def test_soft_action_becomes_forced_in_flight():
     """The operator's word counts more than the missing consent."""
-    with days(policy=Policy(ask=True)) as life:
+    with days(policy=configured(ask=True)) as life:
         life.asks = dict(SOFT)
         life.at(HOUR, life.asks.clear)
         life.live(HOUR - 1)
@@ -284,7 +284,7 @@ def test_soft_action_becomes_forced_in_flight():
 
 
 def test_denied_soft_action_stays_open_and_can_be_allowed_later():
-    with days(policy=Policy(ask=True)) as life:
+    with days(policy=configured(ask=True)) as life:
         life.asks = dict(SOFT)
         life.at(600, lambda: life.answer(given=False))
         life.live(HOUR)
@@ -298,7 +298,7 @@ def test_denied_soft_action_stays_open_and_can_be_allowed_later():
 
 def test_nothing_waits_for_consent():
     """Somebody who confirms what does not wait is told so."""
-    with days(policy=Policy(ask=True)) as life:
+    with days(policy=configured(ask=True)) as life:
         life.at(600, lambda: life.answer(given=True))
         with pytest.raises(NothingWaitsError, match="no action waits"):
             life.live(HOUR)
@@ -308,7 +308,7 @@ def test_nothing_waits_for_consent():
 @pytest.mark.parametrize(("confirmation", "given"), [("allow", True), ("deny", False)])
 def test_configuration_answers_where_the_server_wants_consent(confirmation, given):
     """Once, however often it is offered."""
-    with days(policy=Policy(confirmation=confirmation)) as life:
+    with days(policy=configured(confirmation=confirmation)) as life:
         life.confirms = True
         life.live(DAY)
         assert [consent.given for consent in life.consents] == [given]
@@ -318,7 +318,7 @@ def test_configuration_answers_where_the_server_wants_consent(confirmation, give
 @pytest.mark.case(9)
 def test_denial_is_not_repeated_after_a_restart():
     """The action's history shows it."""
-    with days(policy=Policy(confirmation="deny")) as life:
+    with days(policy=configured(confirmation="deny")) as life:
         life.confirms = True
         life.live(HOUR)
         life.live(HOUR)
@@ -337,7 +337,7 @@ def test_somebody_on_the_board_answers_where_the_server_wants_consent():
 
 @pytest.mark.parametrize("on", [True, False])
 def test_automatic_confirmation_is_switched_once(on):
-    with days(policy=Policy(auto_confirmation=on)) as life:
+    with days(policy=configured(auto_confirmation=on)) as life:
         life.troubles["confirm_automatically"] = ServerError("away")
         life.at(HOUR, life.troubles.clear)
         life.live(DAY)
@@ -372,7 +372,7 @@ def test_hook_that_refuses_ends_the_action(moment):
 @pytest.mark.parametrize("refuses", [False, True])
 def test_hook_can_only_put_the_reboot_off(refuses):
     """What is installed stays; it is asked again until it agrees."""
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         if refuses:
             life.troubles["before-reboot"] = DeploymentError("no")
         else:
@@ -389,7 +389,7 @@ def test_hook_can_only_put_the_reboot_off(refuses):
 @pytest.mark.parametrize("reboots", [False, True])
 def test_bundle_decides_about_the_reboot_before_the_configuration(reboots):
     """Success is told after the boot all the same."""
-    with days(policy=Policy(reboot=not reboots)) as life:
+    with days(policy=configured(reboot=not reboots)) as life:
         life.universe.rauc.asking["v2"] = reboots
         life.live(HOUR / 2)
         assert bool(life.reboots) is reboots
@@ -453,7 +453,7 @@ def test_a_server_that_is_away_before_the_installation_holds_it_up():
 
 def test_a_server_that_is_away_before_the_reboot_is_not_waited_for_for_ever():
     """The reboot comes after its grace, though the note could not be told."""
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         life.universe.script["RAUC has activated"] = [lambda: life.troubles.update(tell=AWAY)]
         life.live(HOUR)
         assert FEEDBACK_GRACE <= life.reboots[0] < FEEDBACK_GRACE + 6 * MINUTE
@@ -481,7 +481,7 @@ def test_progress_is_told_in_quarters():
 
 def test_a_reboot_that_is_refused_is_asked_for_again():
     """logind may be late; the action stays open with the reason."""
-    with days(policy=Policy(reboot=True)) as life:
+    with days(policy=configured(reboot=True)) as life:
         life.troubles["reboot"] = BusError("logind is not there")
         life.live(HOUR)
         assert len(life.reboots) == 2
@@ -519,7 +519,7 @@ IN_ORDER = Choice(patterns=("v2*", "v3*"))
 
 def test_success_told_early_is_told_with_the_last_of_several_bundles():
     """The first has to be booted and committed in any case, as the second is installed by it."""
-    with days(assigned="v2+v3", policy=Policy(report_installed=True, choice=IN_ORDER)) as life:
+    with days(assigned="v2+v3", policy=configured(report_installed=True, choice=IN_ORDER)) as life:
         life.live(HOUR)
         assert life.final() is None
         assert "reboot pending" in life.told()[-1]
@@ -531,7 +531,7 @@ def test_success_told_early_is_told_with_the_last_of_several_bundles():
 
 
 def test_the_second_bundle_that_does_not_arrive_is_given_up_a_day_later_and_the_first_stays():
-    with days(assigned="v2+v3", policy=Policy(reboot=True, choice=IN_ORDER)) as life:
+    with days(assigned="v2+v3", policy=configured(reboot=True, choice=IN_ORDER)) as life:
         life.live(HOUR)
         life.universe.boot()
         life.universe.booted_at = life.universe.now
@@ -545,7 +545,7 @@ def test_the_second_bundle_that_does_not_arrive_is_given_up_a_day_later_and_the_
 
 
 def test_progress_of_each_of_several_bundles_is_told_by_its_name():
-    with days(assigned="v2+v3", policy=Policy(reboot=True, choice=IN_ORDER)) as life:
+    with days(assigned="v2+v3", policy=configured(reboot=True, choice=IN_ORDER)) as life:
         life.live(HOUR)
         life.universe.boot()
         life.universe.booted_at = life.universe.now

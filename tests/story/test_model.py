@@ -12,11 +12,11 @@ import logging
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from story.configured import configured
 from story.operated import CLOSED, OPEN, PASSED, Course, Place
 from story.universe import Cut, PowerCut, Rauc
 
 from hawkbit_rauc.rules.bundles import Choice
-from hawkbit_rauc.story.world import Policy
 from hawkbit_testing.actions import Action
 
 LOG = logging.getLogger("hawkbit_rauc")
@@ -52,7 +52,7 @@ class Model(RuleBasedStateMachine):
         self, version, loader, streams, reboot, ask, confirmation, installed, flow, autoclose, trial
     ) -> None:
         LOG.setLevel(logging.CRITICAL)
-        policy = Policy(
+        policy = configured(
             report_installed=installed,
             reboot=reboot,
             ask=ask,

@@ -5,10 +5,10 @@ import logging
 import math
 
 import pytest
+from story.configured import configured
 from story.days import DAY, HOUR, Days, days
 
 from hawkbit_rauc.errors import InstallerError, ServerError
-from hawkbit_rauc.story.world import Policy
 
 
 def boot(life: Days) -> None:
@@ -74,7 +74,7 @@ def test_a_set_that_the_server_does_not_know_is_asked_for_once_a_life():
 @pytest.mark.parametrize("told", ["installed", "booted"])
 def test_what_an_action_brings_is_never_told(told):
     """Success told before the boot included: until it, the old system is no news."""
-    with days(policy=Policy(report_installed=told == "installed")) as life:
+    with days(policy=configured(report_installed=told == "installed")) as life:
         life.distribution_set = "os"
         life.live(HOUR)
         boot(life)
@@ -106,7 +106,7 @@ def test_what_is_installed_after_an_action_by_hand_is_told():
 
 def test_until_the_reboot_after_an_early_success_the_old_system_is_no_news():
     """Told now, it would take the place of what the action has just brought."""
-    with days(policy=Policy(report_installed=True)) as life:
+    with days(policy=configured(report_installed=True)) as life:
         by_hand(life, "v1")
         life.distribution_set = "os"
         life.live(HOUR)

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import define, field
+from story.configured import configured
 from story.days import DAY, HOUR, MINUTE
 from story.operated import CLOSED, OPEN, Course, Place
 from story.universe import Cut, PowerCut, Rauc
-
-from hawkbit_rauc.story.world import Policy
 
 DEPLOYMENTS = 104
 #: At polls every five minutes.
@@ -95,7 +94,7 @@ class Year:
 def test_year_ends_with_one_truthful_final_for_each_deployment(chance, caplog, capsys):
     """And costs the server and the flash memory no more than it has to."""
     caplog.set_level(logging.CRITICAL, "hawkbit_rauc")
-    course = Course(Place(rauc=Rauc(), policy=Policy(reboot=True), mark_good_after=90))
+    course = Course(Place(rauc=Rauc(), policy=configured(reboot=True), mark_good_after=90))
     year = Year(course, chance)
     try:
         for _ in range(DEPLOYMENTS):

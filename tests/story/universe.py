@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from attrs import define, evolve, field
+from story.configured import TIMES, commit, configured
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
@@ -330,7 +331,7 @@ class Rauc:
 class Universe:
     hawkbit: HawkBit = field(factory=HawkBit)
     rauc: Rauc = field(factory=Rauc)
-    policy: Policy = field(factory=lambda: Policy(reboot=True))
+    policy: Policy = field(factory=lambda: configured(reboot=True))
     folder: Path = field(factory=lambda: Path(tempfile.mkdtemp(dir="/dev/shm", prefix="story.")))
     disk: dict[str, int] = field(factory=dict)  # bundle -> chunks on the disk
     now: float = 1000.0
@@ -622,9 +623,9 @@ class Life:
 
         async def live() -> None:
             world = World(self, self, self, self, self, self, self, self.universe.policy)
-            self.commit = Commit(world) if self.universe.commits else None
+            self.commit = commit(world) if self.universe.commits else None
             daemon = Daemon(
-                world, self.attributes, first_poll_within=60, random=lambda: 0.5, commit=self.commit
+                world, self.attributes, first_poll_within=60, random=lambda: 0.5, commit=self.commit, **TIMES
             )
             task = asyncio.ensure_future(daemon.run())
             done, _ = await asyncio.wait([task], timeout=40 * 86400)

@@ -96,7 +96,7 @@ class Inside:
                 Journal(self._state, server.identity),
                 machine.Board(bus, self.board.boot_id_file),
                 BootClock(),
-                Hooks(None),
+                Hooks(None, timeout=10),
                 Policy(),
             )
             try:

@@ -32,7 +32,7 @@ def hook(folder: Path, name: str, text: str, moment: str = MOMENT, mode: int = 0
 
 
 def ask(folder: Path | None, **options: float) -> str | None:
-    return asyncio.run(Hooks(folder, **options).ask(MOMENT, {"action": "7"}))
+    return asyncio.run(Hooks(folder, **{"timeout": 60} | options).ask(MOMENT, {"action": "7"}))
 
 
 def test_board_without_hooks_goes_on(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_states_are_told_once_each_and_the_last_one_last(folder: Path) -> None:
     hook(folder, "1", f"echo $HAWKBIT_RAUC_STATE >> {folder}/told; exit 1", "state")
 
     async def story() -> None:
-        hooks = Hooks(folder)
+        hooks = Hooks(folder, timeout=60)
         status = Status("downloading", "7")
         for state in (
             status,

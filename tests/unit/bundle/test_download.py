@@ -404,7 +404,9 @@ def test_a_lie_is_told_in_a_sentence_and_leaves_no_bundle(new_server, http, loca
     fault, kind, words = LIES[lie]
     server = new_server(*[fault] * 8)
     with pytest.raises(kind, match=words) as caught:
-        fetch(Downloads(location, http, low_speed_time=1), artifact(server.url + "?secret"))
+        fetch(
+            Downloads(location, http, low_speed_time=1, low_speed_rate=100), artifact(server.url + "?secret")
+        )
     assert type(caught.value) is kind
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -463,7 +465,7 @@ def test_a_server_that_stands_still_is_given_up(new_server, http, location):
     """A body that stops is given up after `low_speed_time`, and what is here is kept."""
     server = new_server(Fault(stall=CUT), Fault(stall=0))
     with pytest.raises(DownloadError, match="nothing"):
-        fetch(Downloads(location, http, low_speed_time=0.3), artifact(server.url))
+        fetch(Downloads(location, http, low_speed_time=0.3, low_speed_rate=100), artifact(server.url))
     assert location.with_name("bundle.raucb.part").stat().st_size == CUT
 
 
@@ -472,14 +474,17 @@ def test_a_trickle_is_given_up(new_server, http, location, chunked):
     """Bytes that come too slowly are given up, on both paths."""
     server = new_server(Fault(piece=1, pause=0.05, chunked=chunked, ignore_range=True))
     with pytest.raises(DownloadError, match="bytes per second"):
-        fetch(Downloads(location, http, low_speed_time=0.5, low_speed_rate=100), artifact(server.url))
+        fetch(
+            Downloads(location, http, low_speed_time=0.5, low_speed_rate=100),
+            artifact(server.url),
+        )
 
 
 def test_a_slow_but_steady_body_is_taken(new_server, http, location):
     """The patience with headers is not that with the body."""
     data = DATA[:600_000]
     server = new_server(Fault(chunked=True, piece=50_000, pause=0.1), data=data)
-    fetch(Downloads(location, http, low_speed_time=1), artifact(server.url, data))
+    fetch(Downloads(location, http, low_speed_time=1, low_speed_rate=100), artifact(server.url, data))
     assert location.read_bytes() == data
     assert len(server.requests) == 1
 
@@ -675,7 +680,7 @@ def test_right_bytes_or_an_error_whatever_happens(new_server, http, location, se
         ]
         server.etag = chance.choice(['"v1"', '"v2"', "v1", None, 'W/"v1"'])
         try:
-            fetch(Downloads(location, http, low_speed_time=1), wanted)
+            fetch(Downloads(location, http, low_speed_time=1, low_speed_rate=100), wanted)
         except HawkbitRaucError:
             assert not location.exists()
             file = location.with_name("bundle.raucb.part")

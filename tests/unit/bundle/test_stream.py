@@ -78,6 +78,7 @@ class Streaming:
             "board",
             target_token=None if self.certificate else TOKEN,
             ca_file=self.ca_file or tls.system_authorities(),
+            connect_timeout=5,
             timeout=5,
             download_origins=self.origins,
             send_download_authentication=self.sends,

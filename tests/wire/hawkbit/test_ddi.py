@@ -9,18 +9,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from attrs import evolve
 from rig.nginx import tls_keys
 
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError, PassingError, ServerError
-from hawkbit_rauc.hawkbit.connection import connect
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.hawkbit.ddi import Hawkbit
 from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Identity, Offer, Poll, Told
 from hawkbit_rauc.net import tls
 from hawkbit_testing import Hawkbit as Double
 from hawkbit_testing import Limits, Target, Window, faults
+
+connect = partial(connection.connect, connect_timeout=20, timeout=60)
 
 TOKEN = "a-token-that-must-not-leak"
 LATER = Window(datetime(2099, 1, 1, tzinfo=UTC), timedelta(hours=1))

@@ -3,6 +3,7 @@
 
 import asyncio
 from contextlib import closing
+from functools import partial
 
 import pytest
 from rig.goosebit import Goosebit
@@ -10,8 +11,10 @@ from rig.hawkbit import Hawkbit
 from rig.rauc import RaucBoard
 
 from hawkbit_rauc.errors import CredentialsError, OfferGoneError
-from hawkbit_rauc.hawkbit.connection import connect
+from hawkbit_rauc.hawkbit import connection
 from hawkbit_rauc.model import Execution, Feedback, Finished, Told
+
+connect = partial(connection.connect, connect_timeout=20, timeout=60)
 
 
 def test_a_deployment_on_hawkbit_from_offer_to_end(real_hawkbit: Hawkbit) -> None:

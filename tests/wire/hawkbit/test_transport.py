@@ -139,6 +139,8 @@ def test_a_bundle_comes_through_a_tunnel(tmp_path, tunnels, monkeypatch, how):
             target_token="t0ken",
             ca_file=str(tls_keys() / "ca.pem"),
             proxy=tunnels.url if how == "option" else None,
+            connect_timeout=20,
+            timeout=60,
         )
         with contextlib.closing(server):
             downloads = Downloads(tmp_path / "bundle.raucb", server.http)
@@ -239,7 +241,14 @@ def test_tls_below_1_2_is_refused():
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     with FlakyServer(DATA, tls=context) as old:
         base = old.url.rpartition("/")[0]
-        server = connection.connect(base, "board", target_token="t0ken", ca_file=str(tls_keys() / "ca.pem"))
+        server = connection.connect(
+            base,
+            "board",
+            target_token="t0ken",
+            ca_file=str(tls_keys() / "ca.pem"),
+            connect_timeout=20,
+            timeout=60,
+        )
         with contextlib.closing(server), pytest.raises(ServerError, match="TLS with"):
             asyncio.run(server.poll())
         assert old.requests == []

@@ -23,7 +23,9 @@ def main(url: str, size: str, sha256: str, location: str, boot_id: str) -> int:
     artifact = Artifact(filename="bundle.raucb", size=int(size), hashes={"sha256": sha256}, url=url)
     mismatches = 0
     with httpx.Client(trust_env=False, timeout=1, verify=False) as http:
-        downloads = download.Downloads(Path(location), http, low_speed_time=1, boot_id=boot_id)
+        downloads = download.Downloads(
+            Path(location), http, low_speed_time=1, low_speed_rate=100, boot_id=boot_id
+        )
         while mismatches < MAX_MISMATCHES:
             try:
                 asyncio.run(downloads.fetch(artifact, lambda done, total: None))

@@ -218,13 +218,14 @@ class Ground:
             journal,
             StillBoard(),
             clock,
-            Hooks(None),
+            Hooks(None, timeout=self.timeout),
             policy,
         )
         daemon = Daemon(
             world,
             attributes,
             first_poll_within=0,
+            retry_wait=300,
             random=lambda: 0.5,
             once_timeout=ONCE_TIMEOUT,
         )
