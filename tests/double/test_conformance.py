@@ -26,7 +26,8 @@ def reporting(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Start a report on a server; if it is still running in the end, it is interrupted, so that it tidies up."""
     environment = {"HAWKBIT_PASSWORD": "admin"} | os.environ
     process = subprocess.Popen(
-        [sys.executable, "-m", "hawkbit_testing", "--url", url, *arguments],
+        # Under nohup a report takes no notice of SIGHUP, as it should; the tests send it.
+        ["env", "--default-signal=HUP", sys.executable, "-m", "hawkbit_testing", "--url", url, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
