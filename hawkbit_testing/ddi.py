@@ -92,7 +92,8 @@ def _route(tenant: Tenant, request: Request) -> Answer:
         raise Refusal(404, plain=True)
     if parts[0].upper() != tenant.tenant.upper():
         raise Refusal(401)
-    target = tenant.authenticate(parts[3], request.headers.get("Authorization"))
+    controller = parts[3] if tenant.quirks.decodes_ids else request.path.split("/")[4]
+    target = tenant.authenticate(parts[3], request.headers.get("Authorization"), token_of=controller)
     name, arguments = _operation(tenant.quirks, request.method, parts[4:])
     if target is None:
         if name == "tell_installed":

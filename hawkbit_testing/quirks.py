@@ -71,6 +71,11 @@ class Quirks:
         return self.version <= (0, 3)
 
     @property
+    def decodes_ids(self) -> bool:
+        """Whether a target's token is looked up by the decoded id, not by what stands in the path (0.3.0M9)."""
+        return self.version > (0, 3)
+
+    @property
     def knows_code(self) -> bool:
         """Whether feedback may carry a status code."""
         return self.version > (0, 3)

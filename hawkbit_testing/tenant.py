@@ -118,11 +118,18 @@ class Tenant:
         with self.changed:
             self.targets.pop(id, None)
 
-    def authenticate(self, controller: str, authorization: str | None) -> Target | None:
-        """Return the target that may speak, None for a controller that may register. Raises: Refusal."""
+    def authenticate(self, controller: str, authorization: str | None, *, token_of: str) -> Target | None:
+        """Return the target that may speak, None for a controller that may register. Raises: Refusal.
+
+        Args:
+            controller: its id.
+            authorization: the header.
+            token_of: the id that its token is looked up by.
+        """
         target = self.targets.get(controller)
         if self.anonymous or (self.gateway_token and authorization == f"GatewayToken {self.gateway_token}"):
             return target
-        if self.target_tokens and target and authorization == f"TargetToken {target.token}":
+        known = self.targets.get(token_of)
+        if self.target_tokens and known and authorization == f"TargetToken {known.token}":
             return target
         raise Refusal(401)

@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
-_UNRESERVED = "-._~!$&'()*+,;=:@"
+#: What stands in a part of a path as it is, besides letters and digits (RFC 3986, pchar).
+_PCHAR = "-._~!$&'()*+,;=:@"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LONGEST_TEXT = 4000
 _LONGEST_MESSAGE = 300
@@ -76,7 +77,9 @@ def identifier(value: str, what: str) -> str:
 
 
 def segment(value: str) -> str:
-    """Return one part of a path, percent-encoded.
+    """Return one part of a path; only what can't stand there is percent-encoded (RFC 3986, pchar).
+
+    hawkBit 0.3 compares the controller's id with the path as it was sent: `00%3A11` is not `00:11` to it.
 
     Raises:
         ValueError: the value can't be a part of a path: empty, '.' or '..'.
@@ -84,7 +87,7 @@ def segment(value: str) -> str:
     value = str(value)
     if not value or value in {".", ".."} or not _encodable(value):
         raise ValueError(f"{value!r} can't be a part of a path")
-    return quote(value, safe="")
+    return quote(value, safe=_PCHAR)
 
 
 def own_path(href: str, tenant: str, controller_id: str) -> str | None:
@@ -148,7 +151,7 @@ def presentable(text: str) -> str:
 
 
 def _requote(text: str, also: str) -> str:
-    return quote(_STRAY_PERCENT.sub("%25", text), safe=_UNRESERVED + "%" + also)
+    return quote(_STRAY_PERCENT.sub("%25", text), safe=_PCHAR + "%" + also)
 
 
 def _encodable(value: str) -> bool:

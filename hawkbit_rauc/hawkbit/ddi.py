@@ -366,7 +366,10 @@ class Hawkbit:
         if not isinstance(error, sdk.StatusError):
             return ServerError(f"{self._place} does not speak DDI: {error}")
         if isinstance(error, sdk.UnauthorizedError | sdk.ForbiddenError):
-            remedy = "check the token (or certificate), target_name and tenant_id"
+            remedy = (
+                "check the token (or certificate), target_name and tenant_id, and whether the tenant has that way to "
+                "authenticate switched on: a new hawkBit has target tokens and gateway tokens off"
+            )
             return CredentialsError(
                 f"{self._place} refuses the credentials: {error}; {remedy}", retry_after=error.retry_after
             )

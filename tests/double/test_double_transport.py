@@ -120,3 +120,14 @@ def test_many_at_once_are_served(double: Hawkbit, get: Get) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [200] * 8
+
+
+@pytest.mark.parametrize(("version", "status"), [("0.3", 401), ("0.4", 200), ("1.1", 200)])
+def test_an_encoded_id_has_no_token_on_an_old_server(version: str, status: int) -> None:
+    """hawkBit 0.3.0M7 looks for the token of what stands in the path; since 0.3.0M9 it decodes that."""
+    hawkbit = Hawkbit(version)
+    target = hawkbit.target("00:11")
+    http = httpx.Client(transport=hawkbit.transport, headers={"Authorization": f"TargetToken {target.token}"})
+    base = "http://hawkbit/DEFAULT/controller/v1"
+    assert http.get(f"{base}/00:11").status_code == 200
+    assert http.get(f"{base}/00%3A11").status_code == status

@@ -274,7 +274,12 @@ def test_an_impossible_controller_id_is_refused(bad: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "escaped"), [("a:b+c{d<e#f?g", "a%3Ab%2Bc%7Bd%3Ce%23f%3Fg"), ("gerät", "ger%C3%A4t")]
+    ("name", "escaped"),
+    [
+        ("00:11:22:aa:bb:cc", "00:11:22:aa:bb:cc"),
+        ("a:b+c{d<e#f?g", "a:b+c%7Bd%3Ce%23f%3Fg"),
+        ("gerät", "ger%C3%A4t"),
+    ],
 )
 def test_a_possible_controller_id_is_escaped(name: str, escaped: str) -> None:
     """Ids with special characters work, in the path and in links that hold them raw or escaped."""

@@ -87,3 +87,11 @@ def test_a_deployment_on_goosebit_from_offer_to_end(goosebit: Goosebit, board: R
 
     asyncio.run(story())
     assert goosebit.state(target) == "Finished"
+
+
+@pytest.mark.parametrize("name", ["00:11:22:aa:bb:cc", "a+b@c!d$e&f'g(h)i*j,k=l~m"])
+def test_a_controller_id_goes_into_the_path_as_it_is(real_hawkbit: Hawkbit, name: str) -> None:
+    """hawkBit 0.3 looks for the token of what stands in the path, and does not decode it."""
+    target = real_hawkbit.target(name)
+    with closing(connect(real_hawkbit.url, target.id, target_token=target.token)) as server:
+        asyncio.run(server.poll())
