@@ -5,7 +5,8 @@ Each part is a context manager that keeps all its files in a folder given to it 
 What is costly to make lies in `.cache/` of the repository and is made once (see `rig.cache`).
 
     bus        a private D-Bus system bus
-    rauc       a board: RAUC 1.8 or 1.13, two slots, a boot loader, simulated reboots
+    layout     the slots of a board, and which systems can run
+    rauc       a board: RAUC 1.8, 1.13 or newer, its slots, a boot loader, simulated reboots
     vm         a board in a virtual machine, whose kernel has nbd and dm-verity
     bundles    signed bundles with known contents
     login      stands in for logind, so that a daemon can ask for a reboot

@@ -9,13 +9,16 @@ grub    as RAUC's contrib/grub.conf: the first of ORDER with OK=1 and TRY=0; eac
 uboot   as RAUC's contrib/uboot.sh: the first of ORDER with attempts left, one attempt is taken; a slot is good
         while any are left. If there is none, all get 3 attempts and the board starts again.
 none    the primary slot, whatever happened before; every slot is always good.
+noop    the same, but RAUC has nothing to do with it: what is primary is somebody else's business.
+
+If the board has a rescue system without a bootname, that is what comes up if there is none.
 """
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["grub", "uboot", "none"]
+Kind = Literal["grub", "uboot", "none", "noop"]
 
 ATTEMPTS = 3
 POWER_CYCLES = 12
@@ -28,15 +31,27 @@ class NeverBootsError(RuntimeError):
 class BootLoader:
     """The boot loader of a board; `started` lists what the last boot started, up to the slot that came up."""
 
-    def __init__(self, kind: Kind, bootnames: Sequence[str], environment: Path) -> None:
+    def __init__(
+        self, kind: Kind, bootnames: Sequence[str], environment: Path, rescue: str | None = None
+    ) -> None:
         self.kind = kind
         self.bootnames = list(bootnames)
+        self.rescue = rescue
         self.started: list[str] = []
         self._file = environment
-        values = {"KIND": kind, "ORDER": " ".join(bootnames), "SLOTS": " ".join(bootnames)}
+        values = {
+            "KIND": "none" if kind == "noop" else kind,
+            "ORDER": " ".join(bootnames),
+            "SLOTS": " ".join(bootnames),
+        }
         for name in bootnames:
             values |= {f"{name}_OK": "1", f"{name}_TRY": "0", f"{name}_LEFT": str(ATTEMPTS)}
         self._write(values)
+
+    @property
+    def tells_rauc(self) -> bool:
+        """Whether RAUC can read and change what it chooses."""
+        return self.kind != "noop"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,7 +80,7 @@ class BootLoader:
         values = self.environment
         order = values["ORDER"].split()
         chosen = None
-        if self.kind == "none":
+        if self.kind in ("none", "noop"):
             return order[0]
         for name in order:
             if self.kind == "uboot":
@@ -85,7 +100,7 @@ class BootLoader:
                 elif values[f"{name}_OK"] == "1":
                     values[f"{name}_TRY"] = "0"
         self._write(values)
-        return chosen
+        return chosen or self.rescue
 
     def _write(self, values: dict[str, str]) -> None:
         text = "".join(

@@ -4,7 +4,7 @@
 import hashlib
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +23,42 @@ keyUsage=critical,digitalSignature
 extendedKeyUsage=codeSigning,emailProtection
 """
 
+# What `openssl ca` takes, the only command that makes a certificate that begins another day.
+_AUTHORITY = """\
+[ca]
+default_ca=here
+[here]
+database=index
+serial=serial
+new_certs_dir=.
+default_md=sha256
+policy=any
+[any]
+organizationName=optional
+commonName=supplied
+"""
+
+# A full custom handler that writes the other slot and makes it primary, as those in the field do: past RAUC.
+SWITCH = """\
+for slot in $RAUC_TARGET_SLOTS; do
+    eval "class=\\$RAUC_SLOT_CLASS_$slot device=\\$RAUC_SLOT_DEVICE_$slot bootname=\\$RAUC_SLOT_BOOTNAME_$slot"
+    if [ "$class" = rootfs ]; then
+        dd if="$RAUC_BUNDLE_MOUNT_POINT/rootfs.img" of="$device" conv=notrunc status=none
+        "$RIG_SCRIPTS/bootloader.sh" set-primary "$bootname"
+    fi
+done
+"""
+
+# A hook that does the same after RAUC has written a slot, if RAUC has nothing to do with the boot loader.
+SWITCH_SLOT = '"$RIG_SCRIPTS/bootloader.sh" set-primary "$RAUC_SLOT_BOOTNAME"'
+
 _HOOK = """\
 #!/bin/sh
 [ -z "${{RIG_SCRIPTS:-}}" ] || . "$RIG_SCRIPTS/hold.sh"
 case "$1" in
+    install-check)
+        {check}
+        ;;
     slot-post-install)
         [ -z "${{RIG_SCRIPTS:-}}" ] || hold "post-install-$RAUC_IMAGE_CLASS"
         {commands}
@@ -56,13 +88,40 @@ def keys() -> Path:
     return cache.once("keys", _keys)
 
 
+def _early(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "leaf").write_text(_LEAF)
+    (folder / "authority").write_text(_AUTHORITY)
+    (folder / "index").touch()
+    (folder / "serial").write_text("1000\n")
+    authority = keys()
+    # fmt: off
+    run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/O=rig/CN=early",
+        "-keyout", "early.key.pem", "-out", "early.csr", cwd=folder)
+    run("openssl", "ca", "-batch", "-notext", "-config", "authority", "-extfile", "leaf", "-in", "early.csr",
+        "-cert", authority / "ca.pem", "-keyfile", authority / "ca.key.pem",
+        "-startdate", "20980101000000Z", "-enddate", "20990101000000Z", "-out", "early.pem", cwd=folder)
+    # fmt: on
+
+
+def _key(sign: str) -> Path:
+    """Return the path of a certificate without its `.pem`; the key is beside it."""
+    folder = cache.once("keys-early", _early) if sign == "early" else keys()
+    return folder / sign
+
+
 @frozen
 class Image:
-    """An image of a bundle: what its slot must begin with after the installation."""
+    """An image of a bundle: what its slot must begin with after the installation.
+
+    Attributes:
+        text: what the file `version` says in it, if it is a file system: RAUC may write its status into that.
+    """
 
     slot_class: str
     size: int
     sha256: str
+    text: str | None = None
 
 
 @frozen
@@ -116,10 +175,12 @@ def make(
     compatible: str = "rig-board",
     size: int = 4 * MIB,
     seed: int | None = None,
-    sign: Literal["signer", "wrong"] = "signer",
+    sign: Literal["signer", "wrong", "early"] = "signer",
     hook: str = "true",
-    groups: int = 1,
-    only: str = "",
+    check: str = "",
+    handler: str = "",
+    classes: Sequence[str] = ("rootfs",),
+    filesystem: bool = False,
     meta: Mapping[str, str] | None = None,
     form: Literal["plain", "verity"] = "plain",
 ) -> Bundle:
@@ -131,22 +192,30 @@ def make(
         compatible: the board that it says it is for.
         size: bytes of each image.
         seed: what the images' bytes are drawn from; the version unless said. Same seed and size, same bytes.
-        sign: `wrong` signs with a key that no board trusts.
+        sign: `wrong` signs with a key that no board trusts, `early` with one whose certificate is not valid
+            before 2098: to a trusted one, a clock that is wrong looks the same.
         hook: shell commands that run after each slot was written; `exit 1` makes the installation fail.
-        groups: 1 for an image `rootfs`; 2 for a second one `appfs`.
-        only: instead of these one image, for slots of this class.
+        check: shell commands that decide whether the bundle may be installed, instead of its compatible;
+            `exit 10` refuses it.
+        handler: shell commands that RAUC runs instead of writing images; the bundle has some nevertheless.
+        classes: of the slots that it has an image for.
+        filesystem: the images are file systems, whose file `version` is drawn from the seed.
         meta: what the manifest says to us, in its section [meta.hawkbit-rauc].
         form: its format; RAUC streams `verity`, which takes a kernel with dm-verity to be installed.
     """
-    classes = (only,) if only else ("rootfs", "appfs")[:groups]
+    seed_of = version if seed is None else seed
     contents = [
-        random.Random(f"{version if seed is None else seed}/{name}").randbytes(size) for name in classes
+        _filesystem(f"{seed_of}/{name}", size)
+        if filesystem
+        else random.Random(f"{seed_of}/{name}").randbytes(size)
+        for name in classes
     ]
     images = tuple(
-        Image(name, size, hashlib.sha256(data).hexdigest())
+        Image(name, size, hashlib.sha256(data).hexdigest(), f"{seed_of}/{name}" if filesystem else None)
         for name, data in zip(classes, contents, strict=True)
     )
     more = [*([] if form == "plain" else [form]), *(meta or {}).items()]
+    more += [(name, text) for name, text in (("check", check), ("handler", handler)) if text]
     recipe = repr((1, version, compatible, images, sign, hook, *more))
     name = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
@@ -157,15 +226,21 @@ def make(
         source.mkdir()
         manifest = f"[update]\ncompatible={compatible}\nversion={version}\n\n[bundle]\nformat={form}\n"
         manifest += "\n[hooks]\nfilename=hook\n"
+        if check:
+            manifest += "hooks=install-check\n"
+        if handler:
+            manifest += "\n[handler]\nfilename=handler\n"
+            (source / "handler").write_text(f"#!/bin/sh\n{handler}\n")
+            (source / "handler").chmod(0o755)
         if meta:
             manifest += "\n[meta.hawkbit-rauc]\n" + "".join(f"{key}={text}\n" for key, text in meta.items())
         for image, data in zip(images, contents, strict=True):
             (source / f"{image.slot_class}.img").write_bytes(data)
             manifest += f"\n[image.{image.slot_class}]\nfilename={image.slot_class}.img\nhooks=post-install\n"
         (source / "manifest.raucm").write_text(manifest)
-        (source / "hook").write_text(_HOOK.format(commands=hook))
+        (source / "hook").write_text(_HOOK.format(commands=hook, check=check or "true"))
         (source / "hook").chmod(0o755)
-        key = keys() / sign
+        key = _key(sign)
         command: list[str | Path] = [
             "rauc",
             "bundle",
@@ -183,3 +258,19 @@ def make(
     path = folder / f"{version}-{name}.raucb"
     shutil.copyfile(cached, path)
     return Bundle(path, version, compatible, images)
+
+
+def _filesystem(text: str, size: int) -> bytes:
+    """Return an ext4 file system with one file, `version`; always the same bytes, as it is made once."""
+
+    def build(path: Path) -> None:
+        need("mke2fs")
+        source = path.with_name(path.name + ".d")
+        cache.remove(source)
+        source.mkdir()
+        (source / "version").write_text(text)
+        run("mke2fs", "-q", "-t", "ext4", "-d", source, path, f"{size // 1024}k")
+        cache.remove(source)
+
+    name = hashlib.sha256(f"{text} {size}".encode()).hexdigest()[:16]
+    return cache.once(f"filesystems/{name}.ext4", build).read_bytes()

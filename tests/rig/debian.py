@@ -2,6 +2,7 @@
 """Programs of other Debian releases on a machine with Debian 12."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from rig.cache import once
@@ -20,30 +21,35 @@ def mirror() -> str:
     return "http://deb.debian.org/debian"
 
 
-def _extract(folder: Path) -> None:
-    need("mmdebstrap")
-    wanted = "--include=rauc,squashfs-tools,dash,bash,coreutils,mount,util-linux"
-    lean = "--aptopt=Apt::Install-Recommends false"
-    run("mmdebstrap", "--quiet", "--variant=extract", wanted, lean, "trixie", folder, mirror())
+RAUC = "rauc,squashfs-tools,dash,bash,coreutils,mount,util-linux"
+
+
+def _extract(suite: str, packages: str) -> Callable[[Path], None]:
+    """Return what unpacks packages, and all that they need, into a folder."""
+
+    def extract(folder: Path) -> None:
+        need("mmdebstrap")
+        wanted, lean = f"--include={packages}", "--aptopt=Apt::Install-Recommends false"
+        # A mirror that is a snapshot has lists of sid that count as expired.
+        stale = '--aptopt=Acquire::Check-Valid-Until "false"'
+        run("mmdebstrap", "--quiet", "--variant=extract", wanted, lean, stale, suite, folder, mirror())
+
+    return extract
 
 
 def trixie() -> Path:
     """Return a folder with Debian 13's RAUC 1.13 and what it needs, unpacked and never set up."""
-    return once("trixie", _extract)
+    return once("trixie", _extract("trixie", RAUC))
 
 
-def _extract_updater(folder: Path) -> None:
-    need("mmdebstrap")
-    wanted = "--include=rauc-hawkbit-updater"
-    lean = "--aptopt=Apt::Install-Recommends false"
-    # A mirror that is a snapshot has lists of sid that count as expired.
-    stale = '--aptopt=Acquire::Check-Valid-Until "false"'
-    run("mmdebstrap", "--quiet", "--variant=extract", wanted, lean, stale, "sid", folder, mirror())
+def sid() -> Path:
+    """Return the same with the newest RAUC that Debian has (1.15.2 when this was written)."""
+    return once("sid", _extract("sid", RAUC))
 
 
 def rauc_hawkbit_updater() -> list[str | Path]:
     """Return the command of Debian sid's rauc-hawkbit-updater (C), which runs by its own loader and libraries."""
-    root = once("sid-updater", _extract_updater) / "usr"
+    root = once("sid-updater", _extract("sid", "rauc-hawkbit-updater")) / "usr"
     libraries = root / "lib" / "x86_64-linux-gnu"
     loader = root / "lib64" / "ld-linux-x86-64.so.2"
     return [loader, "--library-path", libraries, root / "bin" / "rauc-hawkbit-updater"]

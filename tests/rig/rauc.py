@@ -15,14 +15,15 @@ from jeepney import DBusAddress
 
 from rig import bundles
 from rig.bootloader import BootLoader, Kind
-from rig.bundles import MIB, Bundle
+from rig.bundles import MIB, Bundle, Image
 from rig.bus import Bus
-from rig.debian import trixie
+from rig.debian import sid, trixie
 from rig.hold import Hold
+from rig.layout import AB, Layout
 from rig.login import Login
 from rig.process import Process, in_namespace, need, need_root, run
 
-Version = Literal["1.8", "1.13"]
+Version = Literal["1.8", "1.13", "sid"]
 
 SCRIPTS = Path(__file__).parent
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -31,10 +32,10 @@ HANDLERS = ("pre-install", "post-install")
 
 
 class RaucBoard:
-    """A board with slots A and B, running from A, which is committed.
+    """A board with the slots of a layout, A and B unless told otherwise; what runs at first is committed.
 
-    `rootfs.0` has the bootname A, `rootfs.1` B; with `groups=2` each has an `appfs` beside it.
-    With `firmware=True` there is `firmware.0`, which is not booted and belongs to none that is.
+    Attributes:
+        booted: the system that runs, as `rig.layout` names it.
     """
 
     def __init__(
@@ -44,12 +45,9 @@ class RaucBoard:
         *,
         rauc: Version = "1.8",
         bootloader: Kind = "grub",
-        status: bool = True,
-        groups: int = 1,
-        firmware: bool = False,
+        layout: Layout = AB,
         slot_size: int = 64 * MIB,
         compatible: str = "rig-board",
-        system: str = "",
     ) -> None:
         """Prepare the board's files; entering the context starts RAUC.
 
@@ -58,12 +56,9 @@ class RaucBoard:
             bus: the running bus.
             rauc: RAUC's version.
             bootloader: what the boot loader does, see `rig.bootloader`.
-            status: whether RAUC stores the slots' status.
-            groups: 2 adds slots of class `appfs` that belong to the rootfs slots.
-            firmware: adds a slot that no boot depends on.
+            layout: its slots.
             slot_size: bytes of each slot.
             compatible: what the board's configuration names.
-            system: further lines of the `[system]` section.
         """
         need("dbus-daemon", "rauc", "mksquashfs", "unshare")
         need_root()
@@ -72,25 +67,20 @@ class RaucBoard:
         self.bus = bus
         self.version: Version = rauc
         self.compatible = compatible
-        self.groups = groups
-        self.booted = "A"
+        self.layout = layout
+        self.booted = layout.factory
         self.boot_id_file = folder / "boot_id"
-        self.boot_loader = BootLoader(bootloader, ("A", "B"), folder / "bootenv")
-        self._slots = {
-            f"{name}.{index}": folder / f"{name}.{index}.img"
-            for name in ("rootfs", "appfs")[:groups]
-            for index in (0, 1)
-        }
-        if firmware:
-            self._slots["firmware.0"] = folder / "firmware.0.img"
-        for file in self._slots.values():
-            with file.open("wb") as image:
+        self.boot_loader = BootLoader(bootloader, layout.bootnames, folder / "bootenv", layout.rescue)
+        for slot in layout.slots:
+            with (folder / slot.file).open("wb") as image:
                 image.truncate(slot_size)
+            if slot.type == "ext4":
+                run("mke2fs", "-q", "-t", "ext4", folder / slot.file)
         for part in ("hold", "handlers", "mount", "bundles", "data"):
             (folder / part).mkdir(exist_ok=True)
         for handler in HANDLERS:
             (folder / "handlers" / handler).symlink_to(SCRIPTS / "handler.sh")
-        (folder / "system.conf").write_text(self._configuration(status, system))
+        (folder / "system.conf").write_text(self._configuration())
         self._holds: dict[str, Hold] = {}
         self._service: Process | None = None
         self._login: Login | None = None
@@ -191,16 +181,27 @@ class RaucBoard:
         """Return `good` or `bad`, as the boot loader's backend tells RAUC."""
         return run(SCRIPTS / "bootloader.sh", "get-state", bootname, env=self.environment).strip()
 
-    def sha256(self, bootname: str, size: int, slot_class: str = "rootfs") -> str:
-        """Return the hash of the first `size` bytes of a slot."""
-        with self._slots[f"{slot_class}.{'AB'.index(bootname)}"].open("rb") as file:
+    @property
+    def next_system(self) -> str | None:
+        """The system that the boot loader will start, None if it has none with a bootname that is good."""
+        with suppress(RuntimeError):
+            return run(SCRIPTS / "bootloader.sh", "get-primary", env=self.environment).strip()
+        return None
+
+    def sha256(self, system: str, size: int, slot_class: str = "rootfs") -> str:
+        """Return the hash of the first `size` bytes of a system's slot."""
+        with (self.folder / self.layout.slot(system, slot_class).file).open("rb") as file:
             return hashlib.sha256(file.read(size)).hexdigest()
 
-    def contains(self, bootname: str, bundle: Bundle) -> bool:
-        """Say whether a slot (with those beside it) holds exactly what a bundle brings."""
-        return all(
-            self.sha256(bootname, image.size, image.slot_class) == image.sha256 for image in bundle.images
-        )
+    def contains(self, system: str, bundle: Bundle) -> bool:
+        """Say whether a system's slots hold exactly what a bundle brings."""
+        return all(self._has(system, image) for image in bundle.images)
+
+    def _has(self, system: str, image: Image) -> bool:
+        if image.text is None:
+            return self.sha256(system, image.size, image.slot_class) == image.sha256
+        file = self.folder / self.layout.slot(system, image.slot_class).file
+        return run("debugfs", "-R", "cat version", file).endswith(f"\n{image.text}")
 
     def mark_good(self) -> None:
         """Do what rauc-mark-good.service does: `rauc status mark-good`."""
@@ -225,10 +226,18 @@ class RaucBoard:
             rig.bootloader.NeverBootsError: if no slot comes up.
         """
         self.kill()
-        self.booted = self.boot_loader.boot(broken)
+        self._come_up(self.boot_loader.boot(broken))
+        return self.booted
+
+    def boot_from(self, system: str) -> None:
+        """Reboot into a system that somebody chose: in the boot loader's menu, or by plugging in a stick."""
+        self.kill()
+        self._come_up(system)
+
+    def _come_up(self, system: str) -> None:
+        self.booted = system
         self._new_boot()
         self.start()
-        return self.booted
 
     @property
     def reboot_requested(self) -> threading.Event:
@@ -255,6 +264,16 @@ class RaucBoard:
         self._holds[point] = Hold(self.folder / "hold" / point)
         return self._holds[point]
 
+    def fail(self, handler: str, code: int) -> None:
+        """Let a handler of the board, `pre-install` or `post-install`, end with this exit code from now on."""
+        (self.folder / "handlers" / f"{handler}.exit").write_text(str(code))
+
+    @property
+    def installations(self) -> int:
+        """How many installations RAUC has begun, whatever it stored of them."""
+        ran = self.folder / "handlers" / "pre-install.ran"
+        return len(ran.read_text().splitlines()) if ran.exists() else 0
+
     def release(self, point: str) -> None:
         """Let RAUC go on from a held point, and not stop there again."""
         self._holds.pop(point).release()
@@ -262,7 +281,8 @@ class RaucBoard:
     def bundle(self, version: str = "2.0.0", **options: Any) -> Bundle:
         """Make a bundle for this board; `options` as for `rig.bundles.make`."""
         options.setdefault("compatible", self.compatible)
-        options.setdefault("groups", self.groups)
+        options.setdefault("classes", self.layout.classes)
+        options.setdefault("filesystem", self.layout.has_filesystems)
         return bundles.make(self.folder / "bundles", version, **options)
 
     # within
@@ -270,34 +290,33 @@ class RaucBoard:
     def _inside(self, command: list[str | Path]) -> list[str | Path]:
         """Wrap a command so that it sees this board's boot id, its RAUC, and keeps its mounts to itself."""
         mounts = {BOOT_ID: self.boot_id_file}
-        if self.version == "1.13":
-            # Both Debians keep everything in /usr: with Debian 13's in its place, the program finds its
+        if self.version != "1.8":
+            # All Debians keep everything in /usr: with another one's in its place, the program finds its
             # own libraries and commands, and all of the board's files where they are.
-            mounts[Path("/usr")] = trixie() / "usr"
+            mounts[Path("/usr")] = (trixie() if self.version == "1.13" else sid()) / "usr"
         return in_namespace(command, mounts)
 
-    def _configuration(self, status: bool, system: str) -> str:
+    def _configuration(self) -> str:
+        folder, layout = self.folder, self.layout
         lines = [
             "[system]",
             f"compatible={self.compatible}",
-            "bootloader=custom",
+            f"bootloader={'custom' if self.boot_loader.tells_rauc else 'noop'}",
             "bundle-formats=plain verity",
+            f"mountprefix={folder / 'mount'}",
         ]
-        lines += [f"mountprefix={self.folder / 'mount'}", *system.splitlines()]
-        if status and self.version == "1.8":
-            lines.append(f"statusfile={self.folder / 'data' / 'rauc.status'}")
-        elif status:
-            lines.append(f"data-directory={self.folder / 'data'}")
+        if layout.status == "file" or (layout.status == "central" and self.version == "1.8"):
+            lines.append(f"statusfile={folder / 'data' / 'rauc.status'}")
+        elif layout.status == "central":
+            lines.append(f"data-directory={folder / 'data'}")
+        if not layout.activates:
+            lines.append("activate-installed=false")
         lines += ["", "[keyring]", f"path={bundles.keys() / 'ca.pem'}", ""]
-        lines += ["[handlers]", f"bootloader-custom-backend={SCRIPTS / 'bootloader.sh'}"]
-        lines += [f"{handler}={self.folder / 'handlers' / handler}" for handler in HANDLERS]
-        for name, file in self._slots.items():
-            slot_class, index = name.split(".")
-            lines += ["", f"[slot.{name}]", f"device={file}", "type=raw"]
-            if slot_class == "rootfs":
-                lines.append(f"bootname={'AB'[int(index)]}")
-            elif slot_class == "appfs":
-                lines.append(f"parent=rootfs.{index}")
+        lines.append("[handlers]")
+        if self.boot_loader.tells_rauc:
+            lines.append(f"bootloader-custom-backend={SCRIPTS / 'bootloader.sh'}")
+        lines += [f"{handler}={folder / 'handlers' / handler}" for handler in HANDLERS]
+        lines += layout.configuration(folder)
         return "\n".join(lines) + "\n"
 
     def _new_boot(self) -> None:
