@@ -15,6 +15,8 @@ class ExitCode(IntEnum):
     #: hawkBit, RAUC or the daemon is not reachable, or hawkBit refused the credentials.
     UNREACHABLE = 2
     BAD_USAGE = 64
+    #: The state folder is missing or not to be used, which may pass.
+    NO_STATE = 73
     #: Another instance uses the state folder.
     LOCKED = 75
     BAD_CONFIG = 78

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import signal
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,7 @@ from hawkbit_rauc.app.exit_codes import ExitCode
 from hawkbit_rauc.board import logs, systemd
 from hawkbit_rauc.board.dbus import Bus
 from hawkbit_rauc.board.hooks import Hooks
-from hawkbit_rauc.board.state_folder import lock, state_folder
+from hawkbit_rauc.board.state_folder import lock, release, state_folder
 from hawkbit_rauc.config.config import Config, load
 from hawkbit_rauc.errors import ConfigError, LockedError, StateError
 from hawkbit_rauc.story.daemon import DONE, FAILED, UNREACHABLE, Daemon
@@ -50,7 +49,7 @@ def run(config: Config, path: Path, *, debug: bool, once: bool) -> ExitCode:
         return ExitCode.LOCKED
     except StateError as error:
         log.error("%s", error)  # noqa: TRY400
-        return ExitCode.BAD_CONFIG
+        return ExitCode.NO_STATE  # not the configuration's fault: systemd starts it again
     try:
         while True:
             for sentence in (*config.warnings, *config.advice):
@@ -60,7 +59,7 @@ def run(config: Config, path: Path, *, debug: bool, once: bool) -> ExitCode:
                 return ended
             config = ended
     finally:
-        os.close(held)
+        release(held)
 
 
 def _reload(path: Path, *, debug: bool) -> Config | None:

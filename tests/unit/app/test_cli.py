@@ -167,7 +167,7 @@ def test_a_state_folder_that_can_not_be_used(tmp_path, silent):
     (tmp_path / "state").write_text("")
     with running("run", "-c", written(tmp_path, silent)) as command:
         command.says("STATE_DIRECTORY")
-        assert command.process.wait(10) == 78
+        assert command.process.wait(10) == 73
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
