@@ -231,6 +231,19 @@ class RemoteBundle:
     verify: bool = True
 
 
+@frozen
+class Refusal:
+    """Why the installer can't stream a bundle.
+
+    Attributes:
+        why: a sentence.
+        certain: False if it could not be asked, so that only an installation would tell.
+    """
+
+    why: str
+    certain: bool = True
+
+
 # ---------------------------------------------------------------- what RAUC says
 
 
@@ -241,10 +254,13 @@ class BundleFacts:
     Attributes:
         hash: of its manifest; None if RAUC can't tell (before 1.10).
         reboot: whether the bundle itself asks for a reboot (True) or waives it; None if it does not say.
+        touches: classes of the slots that its images are for; None if RAUC can't tell (before 1.10), or if a
+            handler of the bundle's own may touch anything.
     """
 
     hash: str | None = None
     reboot: bool | None = None
+    touches: frozenset[str] | None = None
 
 
 @frozen
@@ -282,6 +298,16 @@ class Slot:
     activated_count: int = 0
     installed_at: str | None = None
     activated_at: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """RAUC's class of the slot, such as "rootfs": of one class, one slot is written while another runs."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def stores_status(self) -> bool:
+        """Whether RAUC keeps a status for it: another slot's says nothing of this one."""
+        return bool(self.status or self.installed_count or self.transaction or self.sha256)
 
 
 @frozen
@@ -323,7 +349,46 @@ class System:
     @property
     def stores_status(self) -> bool:
         """Whether RAUC keeps a status for any slot."""
-        return any(slot.status or slot.installed_count or slot.transaction for slot in self.slots)
+        return any(slot.stores_status for slot in self.slots)
+
+    def named(self, key: str | None) -> Slot | None:
+        """The slot that `key` names so, None without."""
+        return next((slot for slot in self.slots if key is not None and self.key(slot) == key), None)
+
+    def boots_beside(self, slot: Slot) -> tuple[Slot, ...]:
+        """The other slots of its class that can be booted: what takes turns with it."""
+        return tuple(
+            other
+            for other in self.slots
+            if other.bootname and other.kind == slot.kind and other.name != slot.name
+        )
+
+    @property
+    def primary_key(self) -> str | None:
+        """What `key` calls the primary slot, None if RAUC can't tell which that is."""
+        slot = next((slot for slot in self.slots if slot.name == self.primary), None)
+        return self.key(slot) if slot else None
+
+
+@frozen
+class Setup:
+    """How the installer is configured, as far as it matters here.
+
+    Attributes:
+        boot_loader: see `System`.
+        status: where it keeps the status of its slots: "data directory", "status file" or "slots" (each slot its
+            own); None if that is not known.
+        activates: it makes primary what it has installed.
+    """
+
+    boot_loader: str | None = None
+    status: str | None = None
+    activates: bool = True
+
+    @property
+    def stores_all(self) -> bool:
+        """Whether it can keep a status of every slot."""
+        return self.status in ("data directory", "status file")
 
 
 # ---------------------------------------------------------------- what the journal keeps
@@ -360,11 +425,18 @@ class Record:
         artifact: hash of the bundle's file, the transaction id is made of it.
         transaction: the id given to RAUC for the attempt.
         booted: key of the slot that ran when the attempt began (bootname, else device or name).
+        primary: key of the slot that was primary then, None if RAUC could not tell.
         before: counts of each slot by key before the attempt.
+        noted: the attempt is known by its note in the action's history alone, which others can write too.
         boot_id: the boot in which the attempt began.
         completed: RAUC said `Completed 0` for this attempt.
         bundle_hash: manifest hash that RAUC gave for the bundle.
         bundle_reboot: whether the bundle asks for a reboot, or waives it.
+        touches: classes of the slots that the bundle has images for, None if RAUC could not tell.
+        target: key of the slot that the attempt switched to, as far as RAUC showed one after `Completed 0`.
+        trouble: why the last attempt failed, if that may pass.
+        failure: why it failed for good, while it is not seen yet what the failure has left behind.
+        in_force: nothing of what was installed takes a boot.
         image_sha256: what RAUC stored for the target slot after our installation.
         reboots: boots since that came up in the old slot although the new one was primary.
         mismatches: downloads with a wrong hash or size.
@@ -374,6 +446,7 @@ class Record:
         kept: the action was to download only; its bundle stays for the action that installs it.
         committed: the new system was found healthy and is, or is about to be, marked good by ourselves.
         gave_up: why its trial was given up by ourselves.
+        unwanted: its cancelation was asked for while the journal was lost; nothing of it is begun any more.
         undoing: a cancelation was accepted after the installation and is being carried out.
         overtaken: the action that was begun before this one, which is heavier, and is not over.
         outcome: decided, to be told.
@@ -388,11 +461,18 @@ class Record:
     artifact: str = ""
     transaction: str | None = None
     booted: str | None = None
+    primary: str | None = None
     before: Mapping[str, Counts] = field(factory=dict)
+    noted: bool = False
     boot_id: str | None = None
     completed: bool = False
     bundle_hash: str | None = None
     bundle_reboot: bool | None = None
+    touches: tuple[str, ...] | None = None
+    target: str | None = None
+    trouble: str | None = None
+    failure: str | None = None
+    in_force: bool = False
     image_sha256: str | None = None
     reboots: int = 0
     mismatches: int = 0
@@ -402,6 +482,7 @@ class Record:
     kept: bool = False
     committed: bool = False
     gave_up: str | None = None
+    unwanted: bool = False
     undoing: bool = False
     overtaken: Record | None = None
     outcome: Outcome | None = None

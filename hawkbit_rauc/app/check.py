@@ -20,9 +20,10 @@ from hawkbit_rauc.board.state_folder import state_folder
 from hawkbit_rauc.config.config import Config
 from hawkbit_rauc.durable import write_durably
 from hawkbit_rauc.errors import HawkbitRaucError, StateError
-from hawkbit_rauc.model import System
+from hawkbit_rauc.model import Setup, System
 from hawkbit_rauc.net.threads import in_thread
 from hawkbit_rauc.rauc.installer import Description
+from hawkbit_rauc.rules import layout
 from hawkbit_rauc.rules.outcome import committed
 
 #: File systems that forget, or that only one of the two systems sees.
@@ -144,7 +145,7 @@ async def _rauc(world: Adapters, report: Report) -> System | None:
         return None
     system, config = found.system, world.config
     report.ok("RAUC", f"{found.version}, compatible {system.compatible}")
-    _slots(system, report)
+    _slots(system, found.setup, report)
     if config.stream_bundle:
         _streaming(found, config, report)
     if system.boot_loader in _COUNTING_LOADERS and not config.commit_witness and config.mark_good != "own":
@@ -163,10 +164,12 @@ def _streaming(found: Description, config: Config, report: Report) -> None:
     elif config.stream_fallback:
         report.note("streaming", f"{why}, so bundles are downloaded")
     else:
-        report.fail("streaming", f"{why}; set stream_bundle = false or stream_fallback = true")
+        report.note(
+            "streaming", f"{why}: an installation will tell, stream_fallback = true downloads instead"
+        )
 
 
-def _slots(system: System, report: Report) -> None:
+def _slots(system: System, setup: Setup, report: Report) -> None:
     booted = system.booted
     if not system.slots:
         report.note("slots", "RAUC can't tell about them, so success is told at the installation")
@@ -174,21 +177,19 @@ def _slots(system: System, report: Report) -> None:
     names = ", ".join(
         f"{slot.name} (booted)" if slot.state == "booted" else slot.name for slot in system.slots
     )
-    if booted is None:
-        report.fail(
-            "slots", f"{names}: none is booted; boot from one, or check RAUC's system.conf and rauc.slot="
-        )
-        return
     report.ok("slots", names)
-    if committed(system):
+    report.ok("layout", layout.in_words(system, setup))
+    for sentence in layout.unknowns(system, setup):
+        report.note("layout", sentence)
+    if booted is None:
+        return
+    if booted.bootname is None:  # RAUC marks none such; its service ends if it is asked to
+        report.ok("commit", f"{booted.name} has no bootname, so nothing counts its boots")
+    elif committed(system):
         report.ok("commit", f"{booted.name} is marked good")
     else:
         report.fail(
             "commit", f"{booted.name} is not marked good; run `rauc status mark-good` or enable its unit"
-        )
-    if not system.stores_status:
-        report.note(
-            "status", "RAUC keeps none for any slot yet; set data-directory= or statusfile= in system.conf"
         )
 
 

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from hawkbit_rauc.board.dbus import BUS_ERROR, one_line, untyped
 from hawkbit_rauc.errors import RefusedError
-from hawkbit_rauc.model import BundleFacts, RemoteBundle, Slot
+from hawkbit_rauc.model import BundleFacts, RemoteBundle, Setup, Slot
 from hawkbit_rauc.net.urls import shown
 from hawkbit_rauc.ports import Source
 
@@ -130,7 +130,22 @@ def read_facts(found: Mapping[str, Any]) -> BundleFacts:
         reboot = True
     elif word == "no":
         reboot = False
-    return BundleFacts(manifest_hash, reboot)
+    return BundleFacts(manifest_hash, reboot, _touches(answer))
+
+
+def _touches(answer: Mapping[str, Any]) -> frozenset[str] | None:
+    """The classes of the slots that a bundle has images for; None if that says nothing of what it writes.
+
+    RAUC before 1.10 tells of no images. If the bundle has a handler of its own, that does everything, whatever
+    images it brings. The `slot-class` of an artifact is the name of its repository.
+    """
+    images = answer.get("images")
+    if not isinstance(images, list) or "handler" in answer:
+        return None
+    classes = [
+        image.get("slot-class") for image in images if isinstance(image, dict) and "artifact" not in image
+    ]
+    return frozenset(name for name in classes if isinstance(name, str))
 
 
 def read_version(xml: str) -> str:
@@ -144,28 +159,35 @@ def read_version(xml: str) -> str:
     return "before 1.3"
 
 
-def read_boot_loader(files: Iterable[Path]) -> str | None:
-    """Read which boot loader RAUC is configured for, which RAUC itself does not tell.
+def read_setup(files: Iterable[Path]) -> Setup:
+    """Read how RAUC is configured, which it does not tell over its interface.
 
     Returns:
-        Its name; None if the first file that is there can't be read, or does not say.
+        What the first file that is there says; nothing if that can't be read.
     """
     for file in files:
         try:
-            return _boot_loader(file.read_text(errors="replace"))
+            return _setup(file.read_text(errors="replace"))
         except FileNotFoundError:
             continue
         except OSError:
-            return None  # a later file does not step in for one that can't be read: RAUC reads the first, too
-    return None
+            break  # a later file does not step in for one that can't be read: RAUC reads the first, too
+    return Setup()
 
 
-def _boot_loader(text: str) -> str | None:
+def _setup(text: str) -> Setup:
+    system: dict[str, str] = {}
     section = ""
     for line in text.splitlines():
         if line.strip().startswith("["):
             section = line.strip()
         key, equals, value = line.partition("=")
-        if section == "[system]" and equals and key.strip() == "bootloader":
-            return value.strip() or None
-    return None
+        if section == "[system]" and equals:
+            system[key.strip()] = value.strip()
+    if system.get("statusfile", "per-slot") != "per-slot":
+        status = "status file"
+    else:
+        status = "data directory" if system.get("data-directory") else "slots"
+    return Setup(
+        system.get("bootloader") or None, status, system.get("activate-installed") not in ("false", "0")
+    )

@@ -21,7 +21,7 @@ from attrs import evolve, frozen
 
 from hawkbit_rauc.board.dbus import BUS, Bus, Peer, one_line
 from hawkbit_rauc.errors import BusError, InstallationError, InstallerBusyError, InstallerError, RefusedError
-from hawkbit_rauc.model import BundleFacts, RemoteBundle, System
+from hawkbit_rauc.model import BundleFacts, Refusal, RemoteBundle, Setup, System
 from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import (
     BROKEN_STREAM,
@@ -29,8 +29,8 @@ from hawkbit_rauc.rauc.answers import (
     UNKNOWN_METHOD,
     access_to,
     is_busy,
-    read_boot_loader,
     read_facts,
+    read_setup,
     read_slots,
     read_version,
     reason,
@@ -58,11 +58,13 @@ class Description:
         system: slots, primary, compatible, boot loader, witness.
         version: what its interface says of its version, such as "1.13 or later".
         inspects_streams: whether it can be asked to look into a bundle that it would stream (1.9).
+        setup: how it is configured.
     """
 
     system: System
     version: str
     inspects_streams: bool
+    setup: Setup
 
 
 class Rauc:
@@ -109,7 +111,7 @@ class Rauc:
                 slots=slots,
                 primary=await self._primary(),
                 compatible=str(properties.get("Compatible", "")),
-                boot_loader=read_boot_loader(self._system_conf),
+                boot_loader=read_setup(self._system_conf).boot_loader,
                 witnessed=None if self._witness is None else await self._witness(),
             )
 
@@ -133,7 +135,7 @@ class Rauc:
             except RefusedError:
                 return BundleFacts()
 
-    async def refusal(self, bundle: RemoteBundle) -> str | None:
+    async def refusal(self, bundle: RemoteBundle) -> Refusal | None:
         """Have RAUC look into a bundle that it is to stream; nothing is written.
 
         Args:
@@ -151,10 +153,10 @@ class Rauc:
                 await self._inspect(bundle)
             except RefusedError as error:
                 if error.name == UNKNOWN_METHOD:
-                    return "RAUC before 1.9 can't be asked whether it can stream"
+                    return Refusal("RAUC before 1.9 can't be asked whether it can stream", certain=False)
                 if BROKEN_STREAM.search(error.text):
                     raise InstallerError(f"RAUC can't stream: {reason(error.text, bundle)}") from None
-                return f"RAUC can't stream this bundle: {reason(error.text, bundle)}"
+                return Refusal(f"RAUC can't stream this bundle: {reason(error.text, bundle)}")
             return None
 
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
@@ -220,7 +222,12 @@ class Rauc:
             (xml,) = await self._bus.call(
                 evolve(RAUC, interface="org.freedesktop.DBus.Introspectable"), "Introspect"
             )
-            return Description(system, read_version(xml), inspects_streams='"InspectBundle"' in xml)
+            return Description(
+                system,
+                read_version(xml),
+                inspects_streams='"InspectBundle"' in xml,
+                setup=read_setup(self._system_conf),
+            )
 
     async def _idle(self) -> dict[str, Any]:
         """Read RAUC's properties, which it tells also while it installs.

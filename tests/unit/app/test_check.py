@@ -2,7 +2,6 @@
 """`hawkbit-rauc check`: each line, well and failing."""
 
 import asyncio
-import contextlib
 import re
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from attrs import evolve
+from rig.mount import mounted
 from rig.rauc import RaucBoard
 from rig.run import configuration
 
@@ -19,12 +19,13 @@ import hawkbit_testing
 from hawkbit_rauc.app import check
 from hawkbit_rauc.config.config import load, parse
 from hawkbit_rauc.errors import InstallerError
-from hawkbit_rauc.model import Slot, System
+from hawkbit_rauc.model import Setup, Slot, System
 from hawkbit_rauc.rauc.installer import Description
 
 A = Slot("rootfs.0", "A", "/dev/none-a", state="booted", boot_status="good", status="ok")
 B = Slot("rootfs.1", "B", "/dev/none-b")
 SYSTEM = System((A, B), "rootfs.0", "board", "grub")
+CENTRAL = Setup("grub", "data directory")
 MINIMAL = "[client]\nhawkbit_server = h\ntarget_name = t\nauth_token = x\n"
 
 
@@ -157,9 +158,11 @@ def test_no_bus(tmp_path, capsys):
     assert line(lines, "RAUC").startswith("FAIL")
 
 
-def rauc(system: System, witness: str | None = None, *, inspects: bool = True, **keys: bool) -> list[str]:
+def rauc(
+    system: System, witness: str | None = None, *, inspects: bool = True, setup: Setup = CENTRAL, **keys: bool
+) -> list[str]:
     async def describe():
-        return Description(system, "1.13", inspects)
+        return Description(system, "1.13", inspects, setup)
 
     config = evolve(parse(MINIMAL, "c.conf", state_dir=Path("/state")), commit_witness=witness, **keys)
     return told(check._rauc, SimpleNamespace(rauc=SimpleNamespace(describe=describe), config=config))
@@ -173,7 +176,10 @@ def rauc(system: System, witness: str | None = None, *, inspects: bool = True, *
         (
             False,
             False,
-            "FAIL  streaming: RAUC 1.13 is not known to stream; set stream_bundle = false or stream_fallback = true",
+            (
+                "note  streaming: RAUC 1.13 is not known to stream: an installation will tell, "
+                "stream_fallback = true downloads instead"
+            ),
         ),
     ],
 )
@@ -194,6 +200,7 @@ def test_a_rauc_that_is_well():
     assert rauc(SYSTEM) == [
         "ok    RAUC: 1.13, compatible board",
         "ok    slots: rootfs.0 (booted), rootfs.1",
+        "ok    layout: A/B; status in a data directory",
         "ok    commit: rootfs.0 is marked good",
     ]
 
@@ -207,8 +214,18 @@ def test_a_rauc_that_fails_is_its_own_sentence():
 
 
 def test_no_slot_is_booted():
+    """From net or stick RAUC installs, and so do we; nothing is advised that RAUC would refuse."""
     lines = rauc(evolve(SYSTEM, slots=(evolve(A, state="inactive"), B)))
-    assert lines[-1].startswith("FAIL  slots: rootfs.0, rootfs.1: none is booted")
+    assert lines[-1].startswith("note  layout: none of RAUC's slots is booted")
+    assert not [one for one in lines if one.startswith("FAIL") or "mark-good" in one]
+
+
+def test_a_rescue_system_without_a_bootname_is_not_to_be_marked():
+    """RAUC can't mark it."""
+    rescue = Slot("rescue.0", state="booted")
+    lines = rauc(evolve(SYSTEM, slots=(evolve(A, state="inactive"), B, rescue)))
+    assert "ok    layout: A/B, rescue.0 without a bootname; status in a data directory" in lines
+    assert lines[-1] == "ok    commit: rescue.0 has no bootname, so nothing counts its boots"
 
 
 def test_rauc_tells_nothing_about_slots():
@@ -221,7 +238,12 @@ def test_the_booted_slot_is_not_committed():
 
 
 def test_no_status_is_stored():
-    assert rauc(evolve(SYSTEM, slots=(evolve(A, status=None), B)))[-1].startswith("note  status: ")
+    """Unless it is only not stored yet."""
+    fresh = evolve(SYSTEM, slots=(evolve(A, status=None), evolve(B, status=None)))
+    told = [one for one in rauc(fresh, setup=Setup(status="slots")) if one.startswith("note")]
+    assert told[0].startswith("note  layout: RAUC keeps no status of rootfs.0, rootfs.1: ")
+    assert told[0].endswith("set data-directory= in system.conf")
+    assert not [one for one in rauc(fresh) if one.startswith("note")]
 
 
 @pytest.mark.parametrize("loader", ["uboot", "barebox"])
@@ -232,16 +254,6 @@ def test_a_witness_is_advised_if_good_is_not_enough(loader):
 
 
 # ---------------------------------------------------------------- disks
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", *options, folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hawkbit_rauc.board.dbus import one_line, untyped
-from hawkbit_rauc.model import BundleFacts, Slot
-from hawkbit_rauc.rauc.answers import read_boot_loader, read_facts, read_slots, read_version
+from hawkbit_rauc.model import BundleFacts, Setup, Slot
+from hawkbit_rauc.rauc.answers import read_facts, read_setup, read_slots, read_version
 
 SLOT_OF_1_13: dict[str, tuple[str, Any]] = {
     "class": ("s", "rootfs"),
@@ -116,6 +116,24 @@ def test_metadata_of_a_bundle(own: dict[str, str], reboot: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("found", "touches"),
+    [
+        ({}, None),  # RAUC before 1.10
+        ({"images": []}, frozenset()),
+        ({"images": [{"slot-class": "rootfs"}, {"slot-class": "appfs"}]}, {"rootfs", "appfs"}),
+        ({"images": [{"slot-class": "files", "artifact": "app"}]}, frozenset()),
+        ({"images": [{"slot-class": "rootfs"}], "handler": {"filename": "go.sh"}}, None),
+        ({"images": "strange"}, None),
+        ({"images": ["strange", {"slot-class": 7}]}, frozenset()),
+    ],
+)
+def test_slots_that_a_bundle_touches(found: dict[str, Any], touches: set[str] | None) -> None:
+    """Classes of its images that are no artifacts; nothing if a handler of its own does everything."""
+    wire = {key: ("v", ("x", value)) for key, value in found.items()}
+    assert read_facts(wire).touches == touches
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("Failed mounting bundle:\n\tno \x1b[31mnbd\x00", "Failed mounting bundle: no [31mnbd"),
@@ -168,12 +186,28 @@ def test_boot_loader_is_that_of_the_system_section(tmp_path: Path, text: str, ex
     """Only `bootloader=` in `[system]` counts."""
     file = tmp_path / "system.conf"
     file.write_text(text)
-    assert read_boot_loader([tmp_path / "absent.conf", file]) == expected
+    assert read_setup([tmp_path / "absent.conf", file]).boot_loader == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data-directory=/data/rauc", Setup(status="data directory")),
+        ("data-directory=/data/rauc\nstatusfile=/data/status", Setup(status="status file")),
+        ("statusfile=per-slot", Setup(status="slots")),
+        ("activate-installed=false", Setup(status="slots", activates=False)),
+        ("activate-installed=true", Setup(status="slots")),
+    ],
+)
+def test_where_rauc_keeps_its_status(tmp_path: Path, text: str, expected: Setup) -> None:
+    file = tmp_path / "system.conf"
+    file.write_text(f"[system]\n{text}\n[handlers]\ndata-directory=/no\n")
+    assert read_setup([file]) == expected
 
 
 def test_boot_loader_is_unknown_without_a_readable_configuration(tmp_path: Path) -> None:
     """No file, or one that can't be read, says nothing; a later file does not step in for an unreadable one."""
     later = tmp_path / "later.conf"
     later.write_text("[system]\nbootloader=grub\n")
-    assert read_boot_loader([tmp_path / "absent.conf"]) is None
-    assert read_boot_loader([tmp_path, later]) is None
+    assert read_setup([tmp_path / "absent.conf"]) == Setup()
+    assert read_setup([tmp_path, later]) == Setup()
