@@ -18,7 +18,8 @@
     │   ├── BusError                the D-Bus, or whom we ask on it, is not there, hangs, or went away
     │   │   └── RefusedError            it answered with an error
     │   └── InstallerError          the installer can't be asked, hangs, or went away
-    │       └── InstallerBusyError      it works on another installation
+    │       ├── InstallerBusyError      it works on another installation
+    │       └── AttemptFailedError      an installation failed by what may pass: three attempts
     └── DeploymentError             the action can't succeed: close it as failed
         └── InstallationError       the installer refused the bundle, or failed to install it
 
@@ -119,9 +120,25 @@ class InstallerBusyError(InstallerError):
     """The installer is busy with an installation, somebody else's or one of ours that goes on."""
 
 
+class AttemptFailedError(InstallerError):
+    """An installation failed, and not by the bundle: it may succeed later, three attempts at most."""
+
+
 class DeploymentError(HawkbitRaucError):
     """The action can't succeed on this board; it is to be closed as failed."""
 
 
 class InstallationError(DeploymentError):
-    """The installer refused the bundle or failed to install it; the message is its own."""
+    """The installer refused the bundle for good; the message is its own."""
+
+
+class NoSlotError(InstallationError):
+    """The installer has no slot to write an image into.
+
+    Attributes:
+        kind: class of the slots that the image is for.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind

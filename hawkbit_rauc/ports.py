@@ -100,7 +100,8 @@ class Installer(Protocol):
     async def install(self, bundle: Source, transaction: str, progress: Progress) -> None:
         """Install a bundle; returns when RAUC said `Completed 0`.
 
-        Raises: InstallationError (Completed 1 or refused for good), InstallerBusyError (refused because
+        Raises: InstallationError (the bundle is wrong), AttemptFailedError (it failed by what may pass),
+        InstallerBusyError (refused because
         of another installation; nothing was begun), InstallerError (went away; whatever happened is seen
         in the slots' status later).
         """

@@ -34,7 +34,7 @@ GROUND_MAY = {"ports": {"model"}, "durable": {"errors"}, "__main__": {"app"}}
 
 #: Modules outside of `rules` that do no I/O either and are told time, randomness and boot facts.
 PURE = {"model", "errors", "config.keyfile", "hawkbit.links", "hawkbit.messages", "hawkbit.attributes"}
-PURE |= {"hawkbit.identity", "bundle.ranges", "net.urls"}
+PURE |= {"hawkbit.identity", "bundle.ranges", "net.urls", "rauc.failures"}
 #: What of Python these and `rules` may import.
 PURE_MAY = {"__future__", "attrs", "collections.abc", "difflib", "email.utils", "enum", "fnmatch", "http"}
 PURE_MAY |= {"ipaddress", "re", "shlex", "string", "typing", "unicodedata", "urllib.parse", "uuid"}

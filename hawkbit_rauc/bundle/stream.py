@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from hawkbit_rauc.bundle import ranges, redirects
 from hawkbit_rauc.errors import DeploymentError, DownloadError, OfferGoneError
-from hawkbit_rauc.model import Artifact, RemoteBundle
+from hawkbit_rauc.model import Artifact, Refusal, RemoteBundle
 from hawkbit_rauc.net import failures
 from hawkbit_rauc.net.threads import in_thread
 from hawkbit_rauc.net.urls import origin_of, shown
@@ -42,7 +42,7 @@ class Streams:
     """
 
     http: httpx.Client
-    refusal: Callable[[RemoteBundle], Awaitable[str | None]]
+    refusal: Callable[[RemoteBundle], Awaitable[Refusal | None]]
     downloads: Downloads
     fallback: bool = False
     origins: frozenset[str] = frozenset()
@@ -72,7 +72,9 @@ class Streams:
         if ahead:
             return await self.downloads.fetch(artifact, progress, ahead=True)
         stream, why = await in_thread(self._look, artifact)
-        why = why or await self.refusal(stream)
+        if why is None and (refusal := await self.refusal(stream)):
+            # Nobody can be asked: a bundle that is not to be downloaded is RAUC's to refuse (as with the C program).
+            why = refusal.why if refusal.certain or self.fallback else None
         if why is None:
             log.info("RAUC will stream %s and check its signature", shown(stream.url))
             return stream

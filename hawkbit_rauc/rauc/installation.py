@@ -11,16 +11,19 @@ from jeepney import HeaderFields, Message, MessageType
 
 from hawkbit_rauc.board.dbus import BUS_ERROR, Bus, Inbox, Peer, one_line, untyped, values_of
 from hawkbit_rauc.errors import (
+    AttemptFailedError,
     BusError,
     HawkbitRaucError,
     InstallationError,
     InstallerBusyError,
     InstallerError,
+    NoSlotError,
     RefusedError,
 )
 from hawkbit_rauc.model import RemoteBundle
 from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import BROKEN_STREAM, access_to, is_busy, reason, refuses_option
+from hawkbit_rauc.rauc.failures import Failure, classify, slotless
 
 
 @frozen
@@ -128,12 +131,16 @@ class Installation:
         return False
 
     def _failure(self, text: str) -> HawkbitRaucError:
-        """Make the error that says why RAUC did not install; a stream that broke off may hold the next time."""
-        if not isinstance(self._bundle, RemoteBundle):
-            return InstallationError(one_line(text) or "RAUC failed to install the bundle without saying why")
-        if BROKEN_STREAM.search(text):
-            return InstallerError(f"the stream broke off: {reason(text, self._bundle)}")
-        return InstallationError(reason(text, self._bundle))
+        """Say in an error of ours why RAUC did not install, and whether that may pass."""
+        if isinstance(self._bundle, RemoteBundle):
+            words = reason(text, self._bundle)
+            if BROKEN_STREAM.search(text):
+                return InstallerError(f"the stream broke off: {words}")
+        else:
+            words = one_line(text) or "RAUC failed to install the bundle without saying why"
+        if kind := slotless(text):
+            return NoSlotError(words, kind)
+        return InstallationError(words) if classify(text) is Failure.FINAL else AttemptFailedError(words)
 
     def _changed(self, properties: Mapping[str, Any]) -> None:
         self._last_error = str(properties.get("LastError", self._last_error))

@@ -62,6 +62,12 @@ def choose(deployment: Deployment, choice: Choice = ANY) -> tuple[Artifact, ...]
     for bundle in chosen:
         if bundle.url is None:
             raise DeploymentError(f"the server gives no usable download link for {bundle.filename}")
+        if bundle.size == 0:
+            raise DeploymentError(f"{bundle.filename} is empty; upload it again")
+        if bundle.digest is None and not bundle.encrypted:
+            raise DeploymentError(
+                f"the server gives no usable hash of {bundle.filename}, so it can't be verified; upload it again"
+            )
     return tuple(chosen)
 
 
@@ -96,6 +102,9 @@ def following(record: Record, deployment: Deployment, choice: Choice) -> Record:
         completed=False,
         bundle_hash=None,
         bundle_reboot=None,
+        touches=None,
+        target=None,
+        trouble=None,
         mismatches=0,
     )
 

@@ -37,6 +37,8 @@ def _write(record: Record, stage: str) -> str:
         members.append(f"bundle={record.bundle}")
     members.append(f"boot={record.boot_id or ''}")
     members.append(f"booted={_quoted(record.booted or '')}")
+    if record.target:
+        members.append(f"target={_quoted(record.target)}")
     if record.image_sha256:
         members.append(f"image={record.image_sha256}")
     counts = ",".join(
@@ -61,7 +63,8 @@ def read(messages: Iterable[str]) -> Record | None:
         if found is None or note.attempt > found.attempt:
             found = evolve(note, completed=stage == "completed")
         elif note.attempt == found.attempt and stage == "completed":
-            found = evolve(found, completed=True, image_sha256=note.image_sha256 or found.image_sha256)
+            image, target = note.image_sha256 or found.image_sha256, note.target or found.target
+            found = evolve(found, completed=True, image_sha256=image, target=target)
     return found
 
 
@@ -84,6 +87,7 @@ def _parse(message: str) -> tuple[str, Record] | None:
         booted=unquote(members.get("booted", "")) or None,
         before=before,
         boot_id=members.get("boot") or None,
+        target=unquote(members.get("target", "")) or None,
         image_sha256=members.get("image") or None,
     )
     return match[1], record

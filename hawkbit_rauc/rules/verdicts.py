@@ -34,10 +34,27 @@ class Wait:
 
 
 @frozen
+class TakeBack:
+    """It failed, and the new system would still be booted: the old one has to be made primary before that is told.
+
+    Attributes:
+        why: one sentence for the history.
+    """
+
+    why: str
+
+
+@frozen
 class Decided:
-    """The action has ended."""
+    """The action has ended.
+
+    Attributes:
+        outcome: how.
+        in_force: nothing of what was installed takes a boot.
+    """
 
     outcome: Outcome
+    in_force: bool = False
 
 
 @frozen
@@ -45,7 +62,7 @@ class Downloaded:
     """The bundle is here, which was all that the action asks for (DDI, download-only)."""
 
 
-Verdict = Install | Downloaded | Reboot | Wait | Decided
+Verdict = Install | Downloaded | Reboot | Wait | TakeBack | Decided
 
 #: Said while the board's consent is missing.
 CONSENT = Wait("waiting for consent on the board; `hawkbit-rauc confirm` gives it")

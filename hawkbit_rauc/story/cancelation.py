@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 
 from attrs import define, evolve
 
-from hawkbit_rauc.errors import InstallerBusyError, OfferGoneError
+from hawkbit_rauc.errors import InstallerBusyError, InstallerError, OfferGoneError
 from hawkbit_rauc.model import Execution, Feedback, Finished, Offer, Record
-from hawkbit_rauc.rules.outcome import ever_installed, judge, reversible
+from hawkbit_rauc.rules.outcome import judge, reversible, runs, waits_for_boot
 from hawkbit_rauc.rules.verdicts import Decided, Install, Wait
 from hawkbit_rauc.story.current import CurrentAction
 from hawkbit_rauc.story.deployment import conclude
 from hawkbit_rauc.story.polls import SOON, Polls
+from hawkbit_rauc.story.undo import keep_old
 from hawkbit_rauc.story.world import World
 
 #: Stops the work on the action in hand; False if RAUC writes.
@@ -100,14 +101,24 @@ async def answer(action: str, record: Record | None, world: World, *, writing: b
 
 
 async def _answer_unknown(action: str, world: World) -> None:
-    """Without a journal nobody can say whether what RAUC installed last was this action's.
+    """Accept what was not begun, always; without a journal only an installation that waits for its boot may be its.
 
-    Rejected, the deployment is offered again, and its history or RAUC's transaction id tell.
+    Then it is rejected: the deployment is offered again, and its history or RAUC's transaction id tell whose that
+    installation is. If it is another's, nothing is begun any more.
     """
-    if ever_installed(await world.installer.system()):
-        await _reject(action, "this board lost its note of what it installed and has to look first", world)
+    try:
+        system = await world.installer.system()
+    except InstallerBusyError as busy:
+        await _reject(action, str(busy), world)
+    except InstallerError:
+        await _accept(action, None, "nothing of it is known on this board", world)
     else:
-        await _accept(action, None, "nothing was installed", world)
+        if waits_for_boot(system):
+            world.journal.write(Record(action, unwanted=True))
+            why = "the board lost its journal and must first find out what it has installed"
+            await _reject(action, why, world)
+        else:
+            await _accept(action, None, f"nothing of it is done any more; {runs(system)}", world)
 
 
 async def _answer_begun(record: Record, world: World) -> None:
@@ -129,15 +140,12 @@ async def _answer_begun(record: Record, world: World) -> None:
         await _reject(record.action, verdict.why, world)
     elif isinstance(verdict, Install):
         await _accept(record.action, record, "the interrupted installation is not taken up again", world)
-    elif booted is None or (target := reversible(record, system)) is None:
-        why = "more than the other slot group was written, so the old system can't be kept safely"
-        await _reject(record.action, why, world)
+    elif isinstance(target := reversible(record, system), str):
+        await _reject(record.action, target, world)
     else:
         record = evolve(record, undoing=True)
         world.journal.write(record)
-        await world.installer.mark("active", booted.name)
-        await world.installer.mark("bad", target.name)
-        done = f"slot {booted.name} was made primary again and slot {target.name} marked bad"
+        done = await keep_old(world, booted, target)
         await _accept(record.action, record, done, world)
 
 

@@ -34,23 +34,30 @@ class Confirmation:
     waiting: Offer | None = None
     _automatic: bool = False
 
-    async def look(self, offer: Offer | None) -> None:
+    async def look(self, offer: Offer | None) -> bool:
         """Answer what waits for consent, once for each offer.
+
+        Returns:
+            Whether that changes what the server offers, so that it is to be asked again.
 
         Raises:
             PassingError: try again later.
         """
+        changes = False
         if not self._automatic:
-            if (on := self.world.policy.auto_confirmation) is not None:
+            on = self.world.policy.auto_confirmation
+            if on is not None:
                 await self.world.server.confirm_automatically(on=on)
+            changes = on is True and offer is not None
             self._automatic = True
         if offer and offer != self.waiting:
             try:
-                await self._answer_as_configured(offer)
+                changes |= await self._answer_as_configured(offer)
             except OfferGoneError:
                 self.world.server.forget()
-                return
+                return True
         self.waiting = offer
+        return changes
 
     async def answer(self, soft: Action | None, action: str | None, *, given: bool, message: str) -> str:
         """Give consent to the action that waits for it, or refuse it.
@@ -84,7 +91,7 @@ class Confirmation:
             await soft.say(words)
         return waiting.action
 
-    async def _answer_as_configured(self, offer: Offer) -> None:
+    async def _answer_as_configured(self, offer: Offer) -> bool:
         """Answer as the configuration says; if it says `ask`, leave it to somebody on the board.
 
         A denial does not end the action (DDI), which is offered again for ever; so it is told once, unless
@@ -93,11 +100,13 @@ class Confirmation:
         wish, server = self.world.policy.confirmation, self.world.server
         if wish == "allow":
             await self._tell(Consent(offer.action, given=True, details=(ALLOWED,)))
-        elif wish == "deny":
+            return True
+        if wish == "deny":
             if not any(DENIED in message for message in await server.confirmation(offer)):
                 await self._tell(Consent(offer.action, given=False, details=(DENIED,)))
         else:
             log.info("action %s waits for consent; `hawkbit-rauc confirm` gives it", offer.action)
+        return False
 
     async def _tell(self, consent: Consent) -> None:
         await self.world.server.consent(consent)

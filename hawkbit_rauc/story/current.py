@@ -74,6 +74,7 @@ class CurrentAction:
         verdict: where its last try left it, None before that ended.
         since: when the work on it began, seconds of the world's clock.
         task: brings it forward; None if it stands still and that was taken up.
+        put_off: why its last try failed and when the next one comes, empty while it moves.
     """
 
     world: World
@@ -85,6 +86,7 @@ class CurrentAction:
     verdict: Verdict | None = None
     since: float = 0.0
     task: asyncio.Task[Verdict] | None = None
+    put_off: str = ""
 
     @property
     def busy(self) -> bool:
@@ -145,17 +147,27 @@ class CurrentAction:
 
         async def put_off(error: PassingError, pause: float) -> None:
             self.outage.check(pause, self.alive)
+            self._is_put_off(f"{error}; trying again in {pause:.0f} s")
             await deployment.put_off(action, error, pause)
+
+        async def deploy() -> Verdict:
+            self._is_put_off("")
+            return await deployment.deploy(action)
 
         try:
             return await retry.until_done(
-                lambda: deployment.deploy(action),
+                deploy,
                 sleep=self.world.clock.sleep,
                 cap=longest_pause,
                 put_off=put_off,
             )
         except DeploymentError as error:
             return await deployment.give_up(action, error)
+
+    def _is_put_off(self, why: str) -> None:
+        if why != self.put_off:
+            self.put_off = why
+            self.changed()
 
     def end(self) -> Verdict | OfferGoneError | PassingError | None:
         """Return what the task came to, once; None while it goes on, and if there is none.

@@ -171,7 +171,9 @@ class Daemon:
             await self._installed.look(idle=idle)
         # A cancelation comes before the deployment: what is canceled is not to be begun.
         new_cancelation = await self._cancelation.look(poll.cancel, current, self._polls, self._let_go)
-        await self._confirmation.look(poll.confirmation)
+        confirmed = await self._confirmation.look(poll.confirmation)
+        if confirmed:
+            self._polls.hurry(SOON)
         # The work on what is not offered any more ends before that on what is.
         self._take_up()
         if current.is_another_than(offer.action if offer else None) and await self._let_go():
@@ -183,7 +185,7 @@ class Daemon:
                 await current.action.report()
         else:
             self._outage.succeeded()
-        return not new_cancelation and (offer is None or self._is_done_for_now(offer))
+        return not (new_cancelation or confirmed) and (offer is None or self._is_done_for_now(offer))
 
     def _pursue(self, offer: Offer) -> None:
         """Take up what is offered, unless it is done as far as it can be done now."""

@@ -13,23 +13,48 @@ import logging
 from attrs import evolve
 
 from hawkbit_rauc.errors import (
+    AttemptFailedError,
     DeploymentError,
+    InstallationError,
     InstallerBusyError,
+    InstallerError,
+    NoSlotError,
     OfferGoneError,
     PassingError,
     ServerError,
 )
-from hawkbit_rauc.model import Deployment, Execution, Feedback, Finished, Outcome, Record, Told
+from hawkbit_rauc.model import (
+    BundleFacts,
+    Deployment,
+    Execution,
+    Feedback,
+    Finished,
+    Outcome,
+    Record,
+    System,
+    Told,
+)
 from hawkbit_rauc.rules import bundles, notes
-from hawkbit_rauc.rules.memory import begin, recall
-from hawkbit_rauc.rules.outcome import committed, installed_image, judge, runs_bundle
-from hawkbit_rauc.rules.verdicts import Decided, Downloaded, Install, Reboot, Verdict, Wait
+from hawkbit_rauc.rules.memory import begin, look_back, recall
+from hawkbit_rauc.rules.outcome import (
+    installed_image,
+    judge,
+    may_overwrite,
+    only_elsewhere,
+    runs_bundle,
+    switched_to,
+)
+from hawkbit_rauc.rules.verdicts import Decided, Downloaded, Install, Reboot, TakeBack, Verdict, Wait
 from hawkbit_rauc.story.action import Action, Stage
 from hawkbit_rauc.story.obtain import hand_over, named, obtain
 from hawkbit_rauc.story.reboot import announce, awaiting_reboot, reboot
+from hawkbit_rauc.story.undo import after_failure
 from hawkbit_rauc.story.world import World
 
 log = logging.getLogger(__name__)
+
+#: Seconds after an attempt that failed by what may pass, such as a clock that is not set yet.
+ATTEMPT_PAUSES = (300.0, 1800.0)
 
 
 # ---------------------------------------------------------------- the story
@@ -49,23 +74,58 @@ async def deploy(action: Action) -> Verdict:
     if left := _left_to_be_told(action):
         return await _settle(action, left)
     deployment = action.deployment = action.deployment or await world.server.deployment(action.offer)
-    system = await world.installer.system()
-    journal, noted = world.journal.read(), notes.read(deployment.history)
     try:
-        trying = action.record.trying  # the journal has it to within ten minutes
-        known = recall(journal, noted, deployment, system, world.server.identity, world.policy.choice)
-        action.record = evolve(known, trying=max(trying, known.trying))
-        nothing_known = journal is None and known.attempt == 0
-        verdict = judge(action.record, system, world.board.boot_id)
+        verdict = await _look(action, deployment)
         while True:
             if isinstance(verdict, Decided) and verdict.outcome.success and action.record.more:
                 verdict = await _go_on(action, deployment, verdict.outcome)
             if not isinstance(verdict, Install):
                 break
-            verdict = await _install(action, deployment, nothing_known=nothing_known)
+            verdict = await _install(action, deployment)
     except DeploymentError as error:
         verdict = Decided(Outcome(success=False, details=(str(error),)))
+    if isinstance(verdict, Reboot) or (isinstance(verdict, Wait) and verdict.trial):
+        # Read once more, hawkBit would show the action as "retrieved" instead of what was said last.
+        action.deployment = deployment
     return await _settle(action, verdict)
+
+
+async def _look(action: Action, deployment: Deployment) -> Verdict:
+    """See where the action stands; RAUC is asked only about what may have been begun."""
+    world, choice, tried = action.world, action.world.policy.choice, action.record.trying
+    journal = world.journal.read()
+    if journal is None or _looks_first(journal, action):
+        noted = notes.read(deployment.history)
+        try:
+            system = await world.installer.system()
+        except InstallerError:
+            # RAUC is needed to install, not to download.
+            if isinstance(await obtain(action, deployment), Downloaded):
+                return Downloaded()
+            raise
+        known = look_back(noted, deployment, system, world.server.identity, choice)
+        known = evolve(known, unwanted=journal is not None)
+    else:
+        known = recall(journal, deployment, choice)
+        if known.attempt > known.series and not known.outcome:
+            system = await world.installer.system()
+            if known.completed and not known.target:  # a crash came before it was noted
+                known = evolve(known, target=switched_to(known, system))
+    action.record = evolve(known, trying=max(tried, known.trying))  # the journal has it to within ten minutes
+    if known.attempt <= known.series:
+        return Install()
+    if known.failure and not known.outcome:
+        return await after_failure(action, system)
+    verdict = judge(action.record, system, world.board.boot_id)
+    if isinstance(verdict, TakeBack):
+        action.keep(evolve(action.record, failure=verdict.why))
+        return await after_failure(action, system)
+    return verdict
+
+
+def _looks_first(journal: Record, action: Action) -> bool:
+    """Whether the journal was lost before the action was seen, and holds only that its cancelation was asked for."""
+    return journal.action == action.id and journal.unwanted and journal.attempt == 0 and not journal.told
 
 
 def _left_to_be_told(action: Action) -> Verdict | None:
@@ -92,7 +152,7 @@ async def _go_on(action: Action, deployment: Deployment, outcome: Outcome) -> In
     return Install()
 
 
-async def _install(action: Action, deployment: Deployment, *, nothing_known: bool) -> Verdict:
+async def _install(action: Action, deployment: Deployment) -> Verdict:
     """Fetch the bundle and, unless something speaks against it, have RAUC install it as the next attempt."""
     world = action.world
     bundle = await obtain(action, deployment)
@@ -100,19 +160,10 @@ async def _install(action: Action, deployment: Deployment, *, nothing_known: boo
         return bundle
     facts = await world.installer.look_into(bundle)
     system = await world.installer.system()
-    if nothing_known and runs_bundle(system, facts.hash):
-        return Decided(
-            Outcome(success=True, details=("the booted and committed system is this bundle already",))
-        )
-    if system.slots and not committed(system):
-        return Wait(
-            "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
-        )
-    if why := await action.ask("before-installation") or await hand_over(action, deployment):
-        return Wait(why)
+    if against := await _speaks_against(action, deployment, facts, system):
+        return against
     before, alive = action.record, action.headway.alive
-    record = begin(before, system, world.board.boot_id, world.server.identity)
-    record = evolve(record, bundle_hash=facts.hash, bundle_reboot=facts.reboot)
+    record = begin(before, system, world.board.boot_id, world.server.identity, facts)
     action.keep(record)
     try:
         what = f"installing{named(action, deployment)}"
@@ -125,12 +176,57 @@ async def _install(action: Action, deployment: Deployment, *, nothing_known: boo
         action.keep(before)  # not told, or refused: this attempt was not begun
         action.headway.alive = alive
         raise
+    except AttemptFailedError as error:
+        action.headway.alive = alive
+        raise _kept_trouble(action, error) from error
+    except NoSlotError as error:
+        if not (elsewhere := only_elsewhere([error.kind], system)):
+            raise
+        action.keep(before)
+        return _for_another_system(elsewhere)
+    except InstallationError as error:
+        action.keep(evolve(action.record, failure=str(error)))
+        return await after_failure(action)
     finally:
         action.stage = Stage.FETCHING
     action.keep(evolve(record, completed=True))
     system = await world.installer.system()
-    action.record = evolve(action.record, image_sha256=installed_image(action.record, system))
-    return judge(action.record, system, world.board.boot_id)
+    image, target = installed_image(action.record, system), switched_to(action.record, system)
+    action.record = evolve(action.record, image_sha256=image, target=target)
+    return judge(action.record, system, world.board.boot_id, just_completed=True)
+
+
+async def _speaks_against(
+    action: Action, deployment: Deployment, facts: BundleFacts, system: System
+) -> Verdict | None:
+    """Say why the bundle that is here is not to be installed now, None if nothing speaks against it."""
+    lost_journal = action.world.journal.read() is None
+    if lost_journal and action.record.attempt == 0 and runs_bundle(system, facts.hash):
+        return Decided(
+            Outcome(success=True, details=("the booted and committed system is this bundle already",))
+        )
+    if action.record.unwanted and action.record.attempt <= action.record.series:
+        return Wait("its cancelation was asked for, and nothing of it is installed: cancel it once more")
+    if elsewhere := only_elsewhere(facts.touches or (), system):
+        return _for_another_system(elsewhere)
+    if not may_overwrite(system):
+        return Wait(
+            "the booted slot is not committed (marked good) yet; installing now could cost the only good system"
+        )
+    if why := await action.ask("before-installation") or await hand_over(action, deployment):
+        return Wait(why)
+    return None
+
+
+def _for_another_system(kind: str) -> Wait:
+    return Wait(f"its image for {kind} can only be installed while another system runs, such as the recovery")
+
+
+def _kept_trouble(action: Action, error: AttemptFailedError) -> AttemptFailedError:
+    """Write down why an attempt failed; the next one waits, so that what passes has time to pass."""
+    action.keep(evolve(action.record, trouble=str(error)))
+    attempts = action.record.attempt - action.record.series
+    return AttemptFailedError(str(error), retry_after=ATTEMPT_PAUSES[min(attempts, len(ATTEMPT_PAUSES)) - 1])
 
 
 async def _settle(action: Action, verdict: Verdict) -> Verdict:
@@ -143,11 +239,12 @@ async def _settle(action: Action, verdict: Verdict) -> Verdict:
         told = "installed (told before the reboot, as configured)"
         verdict = Decided(Outcome(success=True, details=(told,)))
     match verdict:
-        case Decided(outcome):
+        case Decided(outcome, in_force):
             if not action.record.outcome:
                 others = bundles.among_several(action.record, success=outcome.success)
                 outcome = evolve(outcome, details=(*outcome.details, *others))
-            action.keep(evolve(action.record, outcome=outcome))
+            in_force = in_force or action.record.in_force
+            action.keep(evolve(action.record, outcome=outcome, in_force=in_force))
             await conclude(action.record, world)
         case Downloaded():
             await _tell_downloaded(action)

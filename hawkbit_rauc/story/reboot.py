@@ -34,7 +34,8 @@ def awaiting_reboot(record: Record, boot_id: str) -> Record:
 def unbooted(record: Record, world: World) -> bool:
     """Whether success was told in this boot, so that the reboot into the new system is still to come."""
     succeeded = record.told and record.outcome is not None and record.outcome.success
-    return succeeded and record.completed and record.boot_id == world.board.boot_id
+    needed = not record.in_force or bool(record.bundle_reboot)
+    return succeeded and needed and record.completed and record.boot_id == world.board.boot_id
 
 
 async def announce(action: Action, verdict: Reboot) -> None:

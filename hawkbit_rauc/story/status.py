@@ -27,6 +27,8 @@ def _doing(
 ) -> tuple[str, str, str, int]:
     """State, action, reason and progress."""
     action, verdict = current.action, current.verdict
+    if action and current.busy and current.put_off:
+        return "waiting", action.id, current.put_off, -1
     if action and current.busy:
         state = "installing" if current.installing else "downloading"
         return state, action.id, "", action.headway.percent

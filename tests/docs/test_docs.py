@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from boards.zoo import page as boards_page
 from rig import architecture, states
 
 from hawkbit_rauc.app.exit_codes import ExitCode
@@ -115,3 +116,8 @@ def test_operators_page_names_the_exit_codes() -> None:
 def test_table_of_states_is_what_the_marks_say() -> None:
     """docs/states.md names the tests that see each case; else run scripts/states."""
     assert states.text() == states.PAGE.read_text()
+
+
+def test_page_of_the_boards_is_what_the_zoo_is_held_to() -> None:
+    """docs/boards.md is made of the zoo's own tables; else run scripts/states."""
+    assert boards_page.text() == boards_page.PAGE.read_text()

@@ -149,6 +149,10 @@ class Days(Life):
         self._meets("install")
         await super().install(bundle, transaction, progress)
 
+    async def mark(self, state: str, slot: str) -> None:
+        self._meets("mark")
+        await super().mark(state, slot)
+
     def write(self, record) -> None:
         self._meets("write")
         super().write(record)

@@ -23,6 +23,7 @@ from story.configured import TIMES, commit, configured
 
 from hawkbit_rauc.board.journal import Journal
 from hawkbit_rauc.errors import (
+    AttemptFailedError,
     DeploymentError,
     DownloadError,
     InstallationError,
@@ -191,6 +192,10 @@ class Rauc:
     stores_status: bool = True
     broken: set[str] = field(factory=set)  # bundles whose system does not come up
     refused: set[str] = field(factory=set)  # bundles that RAUC refuses
+    failing: set[str] = field(factory=set)  # bundles that RAUC can't install now, by what may pass
+    bad_handlers: set[str] = field(factory=set)  # bundles that activate the new slot, and fail then
+    handled: set[str] = field(factory=set)  # bundles whose own handler does everything: no slot is written
+    rescue: bool = False  # there is a third system, which has no bootname
     asking: dict[str, bool] = field(factory=dict)  # bundles that ask for a reboot, or waive it
     slots: dict[str, Slot] = field(factory=dict)
     content: dict[str, str] = field(factory=dict)
@@ -209,10 +214,15 @@ class Rauc:
         for number, name in enumerate("AB"):
             self.slots[name] = Slot(f"rootfs.{number}", bootname=name, device=f"/dev/{name}")
             self.content[name] = "factory"
+        if self.rescue:
+            self.slots["rescue"] = Slot("rescue.0", device="/dev/rescue")
+            self.content["rescue"] = "rescue"
 
     # the boot loader
 
     def good(self, name: str) -> bool:
+        if name == "rescue":
+            return False
         if self.loader == "none":
             return True
         if self.loader == "grub":
@@ -270,7 +280,7 @@ class Rauc:
                 evolve(
                     status,
                     state="booted" if name == self.booted else "inactive",
-                    boot_status="good" if self.good(name) else "bad",
+                    boot_status=None if slot.bootname is None else "good" if self.good(name) else "bad",
                 )
             )
         primary = self.primary
@@ -287,11 +297,17 @@ class Rauc:
         slot = self.slots[target]
         old = self.version == "1.8"
         self.installed.append((transaction, bundle))
-        if self.loader == "grub" and self.tried[self.booted]:
+        if self.loader == "grub" and self.tried.get(self.booted):
             self.unsafe += 1
         yield "RAUC accepted the bundle"
         if bundle in self.refused:
             self.last_error = "signature verification failed"
+            return
+        if bundle in self.failing:
+            self.last_error = "certificate is not yet valid"
+            return
+        if bundle in self.handled:
+            yield "the bundle's handler is done"
             return
         self.left[target] = 0
         if self.loader == "none":
@@ -315,6 +331,8 @@ class Rauc:
         yield "RAUC has written"
         self.mark("active", target)
         yield "RAUC has activated"
+        if bundle in self.bad_handlers:
+            self.last_error = "post-install handler failed: exit code 3"
 
     def finish(self) -> None:
         """RAUC goes on although nobody listens."""
@@ -539,9 +557,10 @@ class Life:
         self._alive()
         name = self._name(bundle)
         rauc = self.universe.rauc
-        return (
-            BundleFacts() if rauc.version == "1.8" else BundleFacts(f"manifest-{name}", rauc.asking.get(name))
-        )
+        if rauc.version == "1.8":
+            return BundleFacts()
+        touches = None if name in rauc.handled else frozenset({"rootfs"})
+        return BundleFacts(f"manifest-{name}", rauc.asking.get(name), touches)
 
     def _name(self, bundle: Source) -> str:
         if isinstance(bundle, RemoteBundle):
@@ -566,7 +585,8 @@ class Life:
             self._alive()
         rauc.running = None
         if rauc.last_error:
-            raise InstallationError(rauc.last_error)
+            kind = AttemptFailedError if name in rauc.failing else InstallationError
+            raise kind(rauc.last_error)
 
     async def mark(self, state: str, slot: str) -> None:
         await asyncio.sleep(0.1)

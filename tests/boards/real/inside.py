@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The story within the test's own process: real RAUC, a double of hawkBit; for what a row of the rule needs."""
+"""The story within the test's own process: real RAUC, a double of hawkBit; for many short lives of a board."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 from rig.bundles import Bundle
-from rig.rauc import RaucBoard
+from rig.rauc import INSTALLER, RaucBoard
+from rig.systemd import Systemd
 
 import hawkbit_testing
 from hawkbit_rauc.board import machine
@@ -92,7 +93,9 @@ class Inside:
             world = World(
                 server,
                 Downloads(self.board.folder / "bundle.raucb", server.http),
-                Rauc(bus, witness=witness, pulse=self._pulse),
+                Rauc(
+                    bus, witness=witness, pulse=self._pulse, system_conf=[self.board.folder / "system.conf"]
+                ),
                 Journal(self._state, server.identity),
                 machine.Board(bus, self.board.boot_id_file),
                 BootClock(),
@@ -126,3 +129,41 @@ class Inside:
             world.journal.write(evolve(record, **changes))
 
         self.run(change)
+
+
+class Vouched(Inside):
+    """A board whose boots are committed by `commit`, whatever its boot loader."""
+
+    def __init__(self, board: RaucBoard, hawkbit: hawkbit_testing.Hawkbit, systemd: Systemd) -> None:
+        self.loader = board.boot_loader.kind
+        super().__init__(board, hawkbit, witness=self.loader == "uboot")
+        self.systemd = systemd
+        self.commit()
+
+    def commit(self) -> None:
+        """Do what rauc-mark-good.service does, and let systemd say so; a system without a bootname can't be marked."""
+        if self.board.booted in self.board.layout.bootnames:
+            self.board.bus.call(INSTALLER, "Mark", "ss", "good", "booted")
+        self.systemd.active.add(WITNESS)
+
+    def boot(self, *broken: str, good: bool = True) -> str:
+        """Reboot; what came up is committed unless told otherwise."""
+        self.systemd.active.clear()
+        system = self.board.boot(broken)
+        if good:
+            self.commit()
+        return system
+
+    def boot_from(self, system: str) -> None:
+        """Reboot into a system that somebody chose; it is committed."""
+        self.systemd.active.clear()
+        self.board.boot_from(system)
+        self.commit()
+
+    def fall_back(self, broken: str) -> str:
+        """Reboot while a system does not come up; a boot loader that does not count is told to by hand."""
+        loader = self.board.boot_loader
+        if self.loader in ("none", "noop"):
+            order = [name for name in loader.bootnames if name != broken]
+            loader._write({**loader.environment, "ORDER": " ".join([*order, broken])})
+        return self.boot(broken)

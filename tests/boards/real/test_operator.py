@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from boards.real.scene import Scene, attempts, finals
+from rig.layout import AB_FIRMWARE
 from rig.rauc import RaucBoard
 
 from hawkbit_testing import Window
@@ -115,9 +116,9 @@ def hook(scene: Scene, moment: str, text: str) -> None:
 
 def test_several_bundles_are_installed_in_the_order_of_the_configuration(new_scene: NewScene) -> None:
     """A motor's firmware is in place before the system that needs it is installed; the action ends with that."""
-    scene = new_scene(firmware=True)
+    scene = new_scene(layout=AB_FIRMWARE)
     scene.keys["bundle_pattern"] = "motor-*.raucb; board-*.raucb"
-    system, motor = scene.board.bundle("2.0.0"), scene.board.bundle("1.1.0", only="firmware")
+    system, motor = scene.board.bundle("2.0.0"), scene.board.bundle("1.1.0", classes=["firmware"])
     action = scene.offer({"board-2.raucb": system.path, "motor-1.raucb": motor.path, "manual.txt": b"read"})
     assert scene.once() == 0
     assert scene.boot() == "B"
@@ -134,15 +135,15 @@ def test_several_bundles_are_installed_in_the_order_of_the_configuration(new_sce
 
 def test_second_bundle_that_fails_leaves_the_first(new_scene: NewScene) -> None:
     """The history says what stays installed; with names that the deployment lacks, there is only one bundle."""
-    scene = new_scene(firmware=True)
+    scene = new_scene(layout=AB_FIRMWARE)
     scene.keys["bundle_pattern"] = "shelf-*.raucb; motor-*.raucb; board-*.raucb"
-    bad, motor = scene.board.bundle("2.0.0", hook="exit 1"), scene.board.bundle("1.1.0", only="firmware")
+    bad, motor = scene.board.bundle("2.0.0", hook="exit 1"), scene.board.bundle("1.1.0", classes=["firmware"])
     action = scene.offer({"board-2.raucb": bad.path, "motor-1.raucb": motor.path})
     assert scene.once() == 1
     assert finals(action) == ["error"]
     assert any("bundle 2 of the action; those before it stay" in message for message in action.messages())
     assert scene.board.slots()["firmware.0"]["sha256"] == motor.image.sha256
-    alone = scene.offer({"motor-2.raucb": scene.board.bundle("1.2.0", only="firmware").path})
+    alone = scene.offer({"motor-2.raucb": scene.board.bundle("1.2.0", classes=["firmware"]).path})
     assert scene.once() == 0
     assert finals(alone) == ["finished"]
 

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from boards.real.inside import WITNESS, Inside
+from attrs import evolve
+from boards.real.inside import Vouched
+from rig.layout import AB, AB_FIRMWARE
 from rig.rauc import RaucBoard
 from rig.systemd import Systemd
 
 import hawkbit_testing
 from hawkbit_rauc.errors import PassingError
-from hawkbit_rauc.rules.memory import begin, recall
+from hawkbit_rauc.rules.memory import begin, look_back
 from hawkbit_rauc.rules.verdicts import Decided, Reboot, Verdict, Wait
 from hawkbit_rauc.story.world import World
 
@@ -26,43 +28,12 @@ pytestmark = [
 ]
 
 
-class Rows(Inside):
-    """A board whose boots are committed by `commit`, whatever its boot loader."""
-
-    def __init__(self, board: RaucBoard, hawkbit: hawkbit_testing.Hawkbit, systemd: Systemd) -> None:
-        self.loader = board.boot_loader.kind
-        super().__init__(board, hawkbit, witness=self.loader == "uboot")
-        self._systemd = systemd
-        self.commit()
-
-    def commit(self) -> None:
-        """Do what rauc-mark-good.service does, and let systemd say so."""
-        self.board.mark_good()
-        self._systemd.active.add(WITNESS)
-
-    def boot(self, *broken: str, good: bool = True) -> str:
-        """Reboot; what came up is committed unless told otherwise."""
-        self._systemd.active.clear()
-        slot = self.board.boot(broken)
-        if good:
-            self.commit()
-        return slot
-
-    def fall_back(self) -> None:
-        """Come up in A, because B does not; a boot loader that does not count is told to by hand."""
-        if self.loader == "none":
-            loader = self.board.boot_loader
-            loader._write({**loader.environment, "ORDER": "A B"})
-            assert self.boot() == "A"
-        else:
-            assert self.boot("B") == "A"
+class Rows(Vouched):
+    """A board to act on for one row."""
 
     def old_boots_again(self) -> None:
         """Come up in A although B is primary and was never tried: somebody chose it in a boot menu, say."""
-        self.board.kill()
-        self.board.booted = "A"
-        self.board._new_boot()
-        self.board.start()
+        self.board.boot_from("A")
 
     def installed(self, **options: Any) -> hawkbit_testing.Action:
         """Install a bundle, up to the pending reboot."""
@@ -89,7 +60,7 @@ class Rows(Inside):
 @pytest.fixture
 def rows(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
     """A board that RAUC activates what it installs on."""
-    board = new_board(rauc=version, bootloader=loader, firmware=True)
+    board = new_board(rauc=version, bootloader=loader, layout=AB_FIRMWARE)
     with hawkbit_testing.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
         yield Rows(board, hawkbit, systemd)
 
@@ -97,7 +68,7 @@ def rows(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
 @pytest.fixture
 def manual(new_board: NewBoard, version: str, loader: str) -> Iterator[Rows]:
     """A board where somebody has to activate what RAUC installed."""
-    board = new_board(rauc=version, bootloader=loader, system="activate-installed=false")
+    board = new_board(rauc=version, bootloader=loader, layout=evolve(AB, activates=False))
     with hawkbit_testing.Hawkbit("0.3") as hawkbit, Systemd(board.bus) as systemd:
         yield Rows(board, hawkbit, systemd)
 
@@ -235,7 +206,7 @@ def test_row8_old_slot_activated_by_hand(rows: Rows, when: str) -> None:
 def test_row9_fell_back(rows: Rows) -> None:
     """T does not come up and O is booted again: failure with both slots' states."""
     action = rows.installed()
-    rows.fall_back()
+    assert rows.fall_back("B") == "A"
     assert not success(rows.go(), action)
     assert "fell back to slot rootfs.0" in why(action)
     assert "slot rootfs.0: booted" in why(action)
@@ -253,7 +224,7 @@ def test_row11_journal_lost(rows: Rows, version: str, when: str) -> None:
     if when == "booted":
         assert rows.boot() == "B"
     if when == "fallback":
-        rows.fall_back()
+        assert rows.fall_back("B") == "A"
     rows.lose_journal()
     if version == "1.13":
         rows.lose_note()
@@ -268,7 +239,7 @@ def test_row11_journal_lost(rows: Rows, version: str, when: str) -> None:
 
 def test_row16_what_no_boot_depends_on(rows: Rows) -> None:
     """A bundle for such a slot alone succeeds with its installation, and the next one for the system as ever."""
-    action = rows.offer(rows.board.bundle("1.1.0", only="firmware"))
+    action = rows.offer(rows.board.bundle("1.1.0", classes=["firmware"]))
     assert success(rows.go(), action)
     assert "installed into firmware.0" in why(action)
     action = rows.installed()
@@ -285,7 +256,7 @@ def test_row17_what_waited_for_its_boot_before_supersedes_nothing(rows: Rows) ->
         poll = await world.server.poll()
         assert poll.deployment is not None
         deployment, system = await world.server.deployment(poll.deployment), await world.installer.system()
-        record = recall(None, None, deployment, system, world.server.identity)
+        record = look_back(None, deployment, system, world.server.identity)
         world.journal.write(begin(record, system, world.board.boot_id, world.server.identity))
 
     rows.run(note)

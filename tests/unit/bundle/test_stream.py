@@ -26,7 +26,7 @@ from hawkbit_rauc.errors import (
     OfferGoneError,
 )
 from hawkbit_rauc.hawkbit import connection
-from hawkbit_rauc.model import Artifact, RemoteBundle
+from hawkbit_rauc.model import Artifact, Refusal, RemoteBundle
 from hawkbit_rauc.net import tls
 
 DATA = random.Random(7).randbytes(100_000)
@@ -48,10 +48,10 @@ def new_server() -> Iterator[NewServer]:
 class Rauc:
     """Says why it can't stream, or raises, and remembers what it was asked about."""
 
-    why: str | HawkbitRaucError | None = None
+    why: Refusal | HawkbitRaucError | None = None
     asked: list[RemoteBundle] = field(factory=list)
 
-    async def refusal(self, bundle: RemoteBundle) -> str | None:
+    async def refusal(self, bundle: RemoteBundle) -> Refusal | None:
         self.asked.append(bundle)
         if isinstance(self.why, HawkbitRaucError):
             raise self.why
@@ -197,15 +197,22 @@ def test_a_server_that_is_unfit_is_downloaded_from_where_that_is_wanted(
 
 def test_a_rauc_that_cannot_stream_ends_the_action_with_its_reason(streaming):
     """What RAUC says about the bundle is the reason, and nothing is installed."""
-    streaming.rauc.why = "RAUC can't stream this bundle: format plain"
+    streaming.rauc.why = Refusal("RAUC can't stream this bundle: format plain")
     with pytest.raises(DeploymentError, match="format plain; set stream_bundle = false"):
         streaming.fetch(streaming.own.url)
 
 
 def test_a_rauc_that_cannot_stream_gets_a_file_where_that_is_wanted(streaming):
     """With `stream_fallback` RAUC's refusal leads to a download."""
-    streaming.rauc.why, streaming.fallback = "RAUC can't stream this bundle: format plain", True
+    streaming.rauc.why, streaming.fallback = Refusal("RAUC can't stream this bundle: format plain"), True
     assert streaming.fetch(streaming.own.url) == streaming.folder / "bundle.raucb"
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_rauc_that_cannot_be_asked_streams_unless_a_download_is_wanted(streaming, fallback):
+    """RAUC before 1.9 refuses or takes the bundle itself, as with the C program."""
+    streaming.rauc.why, streaming.fallback = Refusal("nobody can be asked", certain=False), fallback
+    assert isinstance(streaming.fetch(streaming.own.url), Path if fallback else RemoteBundle)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 """Which artifacts are bundles, in which order; what else there is."""
 
 import pytest
+from attrs import evolve
 
 from hawkbit_rauc.errors import DeploymentError
 from hawkbit_rauc.model import Artifact, Chunk, Deployment, Record
@@ -16,7 +17,7 @@ def deployment(*artifacts: Artifact) -> Deployment:
 
 
 def named(name: str, url: str | None = "https://x") -> Artifact:
-    return Artifact(name, 1, {}, url)
+    return Artifact(name, 1, {"sha1": f"hash of {name}"}, url)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,23 @@ def test_the_only_artifact_or_the_only_raucb_is_the_bundle(files, chosen):
 def test_a_doubtful_bundle_is_a_failure_that_names_the_files(files, why):
     with pytest.raises(DeploymentError, match=why):
         bundles.choose(deployment(*map(named, files)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"size": 0}, "v2.raucb is empty"),
+        ({"hashes": {}}, "no usable hash of v2.raucb"),
+        ({"url": None}, "no usable download link for v2.raucb"),
+    ],
+)
+def test_a_bundle_that_can_never_be_verified_is_refused(change, why):
+    with pytest.raises(DeploymentError, match=why):
+        bundles.choose(deployment(evolve(ARTIFACT, **change)))
+
+
+def test_of_an_encrypted_bundle_only_raucs_signature_can_tell():
+    assert bundles.choose(deployment(evolve(ARTIFACT, hashes={}, encrypted=True)))
 
 
 #: A deployment for a machine with two boards.
@@ -125,7 +143,7 @@ def test_a_bundle_without_a_link_is_a_failure():
 def test_content_is_known_by_hash_else_name_and_size():
     assert bundles.fingerprint(ARTIFACT) == "ab"
     assert bundles.fingerprint(Artifact("a", 1, {"md5": "CD", "sha256": "EF"}, None)) == "ef"
-    assert bundles.fingerprint(named("a.raucb")) == "a.raucb:1"
+    assert bundles.fingerprint(Artifact("a.raucb", 1, {}, None)) == "a.raucb:1"
 
 
 @pytest.mark.parametrize(
@@ -147,4 +165,4 @@ def test_an_end_says_what_it_means_for_the_other_bundles(bundle, more, success, 
 def test_a_strange_number_in_the_journal_means_the_nearest_bundle(number, name):
     choice = Choice(patterns=("drive-*", "panel-*.raucb"))
     assert bundles.current(Record("7", bundle=number), MACHINE, choice).filename == name
-    assert bundles.following(Record("7", bundle=number), MACHINE, choice).artifact == "panel-7.RAUCB:1"
+    assert bundles.following(Record("7", bundle=number), MACHINE, choice).artifact == "hash of panel-7.raucb"

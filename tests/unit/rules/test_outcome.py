@@ -24,20 +24,36 @@ from hawkbit_rauc.rules.memory import overtaken
 from hawkbit_rauc.rules.outcome import (
     MAX_ATTEMPTS,
     committed,
-    ever_installed,
     installed_by,
     installed_image,
     judge,
+    may_overwrite,
     reversible,
     runs_bundle,
+    switched_to,
+    waits_for_boot,
 )
 from hawkbit_rauc.rules.pace import BUSY_PACE, pace
-from hawkbit_rauc.rules.verdicts import CONSENT, Decided, Downloaded, Install, Reboot, Verdict, Wait
+from hawkbit_rauc.rules.verdicts import CONSENT, Decided, Downloaded, Install, Reboot, TakeBack, Verdict, Wait
 
 ME = Identity("https://hawkbit.test", "DEFAULT", "board-1")
 OLD, NEW = "boot-1", "boot-2"
 ARTIFACT = Artifact("v2.raucb", 10, {"sha1": "ab"}, "https://hawkbit.test/v2.raucb")
 DEPLOYMENT = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT,)),))
+
+
+def recalled(
+    journal: Record | None,
+    noted: Record | None,
+    deployment: Deployment,
+    system: System,
+    identity: Identity,
+    choice: Choice = bundles.ANY,
+) -> Record:
+    """What is known of an action: by the journal, or without one by note and RAUC."""
+    if journal is not None:
+        return memory.recall(journal, deployment, choice)
+    return memory.look_back(noted, deployment, system, identity, choice)
 
 
 # ---------------------------------------------------------------- boards
@@ -127,7 +143,7 @@ class PaperBoard:
             kept = evolve(kept, boot_status=slot.boot_status)
             in_group = key.endswith(self.booted)
             state = ("booted" if key == self.booted else "active") if in_group else "inactive"
-            names = {"name": f"system{slot.name[-1]}.0"} if self.renamed and slot.bootname else {}
+            names = {"name": f"system.{slot.name[-1]}"} if self.renamed and slot.bootname else {}
             shown.append(evolve(kept, state=state, **names))
         primary = next((slot.name for slot in shown if slot.bootname == self.primary), None)
         return System(tuple(shown), primary, "board", self.loader, self.witnessed)
@@ -154,7 +170,7 @@ def remembered(record: Record, left: str, system: System) -> Record:
     """The record as it is known after the journal was kept, or lost with or without the note."""
     journal = record if left == "journal" else None
     noted = notes.read([notes.begun(record), *([notes.completed(record)] * record.completed)])
-    return memory.recall(journal, noted if left == "note" else None, DEPLOYMENT, system, ME)
+    return recalled(journal, noted if left == "note" else None, DEPLOYMENT, system, ME)
 
 
 def known(kind: dict, left: str) -> bool:
@@ -192,7 +208,8 @@ def test_row_1_an_unknown_booted_slot_decides_nothing(booted):
     record = evolve(board.begin(), completed=True)
     board.install(record).booted = booted or "nothing"
     assert judged(record, board) == Wait(
-        "booted from a recovery, external or unknown slot: can't tell how the installation ended"
+        "booted from an external or unknown system, which is neither the old system nor the new one: "
+        "can't tell how the installation ended"
     )
 
 
@@ -216,7 +233,7 @@ def test_row_2_slots_may_have_other_names_in_the_new_system(kind):
     board = PaperBoard(**kind)
     record = board.begin()
     board.install(record).boot("B", good=True).renamed = True
-    assert "slot system1.0" in succeeded(judged(record, board))
+    assert "slot system.1" in succeeded(judged(record, board))
 
 
 def test_row_2_an_identical_image_that_was_skipped_is_ours():
@@ -294,7 +311,7 @@ def test_row_17_what_waited_for_its_boot_before_the_attempt_supersedes_nothing(v
     record = evolve(board.begin(), transaction="never used")
     board.boot("B", good=True)
     assert judged(record, board) == Install()
-    assert "interrupted 3 times" in failed(judged(evolve(record, attempt=3), board))
+    assert "interrupted 3 times" in failed(judged(evolve(record, attempt=record.series + 3), board))
     by_hand = evolve(record, transaction="somebody's")
     board.install(by_hand, image="image-v3").install(by_hand, image="image-v3")
     assert "superseded by another installation" in failed(judged(record, board))
@@ -362,17 +379,19 @@ def test_row_16_what_no_boot_depends_on_is_a_success_once_it_is_installed(kind):
     assert isinstance(judged(record, board, OLD), Install)
     record = evolve(record, completed=True)
     assert "installed into firmware.0" in succeeded(judged(record, board, OLD))
-    assert reversible(record, board.system) is None
+    assert isinstance(reversible(record, board.system), str)
 
 
-@each_kind
+@each_counting_kind
 def test_row_7_a_primary_that_was_not_booted_is_booted_at_most_twice(kind):
     board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     for reboots in (0, 1):
         assert isinstance(judged(evolve(record, reboots=reboots), board), Reboot)
-    assert "was never booted" in failed(judged(evolve(record, reboots=2), board))
+    verdict = judged(evolve(record, reboots=2), board)
+    assert isinstance(verdict, TakeBack), "what is primary is about to run: it has to be taken back first"
+    assert "was never booted" in verdict.why
 
 
 def test_row_7_nothing_is_decided_while_the_old_system_is_not_committed():
@@ -444,7 +463,7 @@ def test_row_11_the_transaction_is_computed_again(attempt):
     board = PaperBoard()
     record = evolve(board.begin(Record("7", artifact="ab", attempt=attempt - 1)))
     board.install(record).boot("B", good=True)
-    found = memory.recall(None, None, DEPLOYMENT, board.system, ME)
+    found = recalled(None, None, DEPLOYMENT, board.system, ME)
     assert (found.attempt, found.transaction) == (attempt, record.transaction)
     succeeded(judged(found, board))
 
@@ -455,7 +474,7 @@ def test_row_11_the_transaction_is_computed_again(attempt):
 def test_row_11_another_boards_transaction_is_not_ours(other):
     board = PaperBoard()
     board.install(memory.begin(Record("7", artifact="ab"), board.system, OLD, other))
-    assert memory.recall(None, None, DEPLOYMENT, board.system, ME).attempt == 0
+    assert recalled(None, None, DEPLOYMENT, board.system, ME).attempt == 0
 
 
 def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
@@ -464,7 +483,10 @@ def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
     board.install(record)
     found = remembered(record, "note", board.system)
     assert found == evolve(
-        record, before={key: evolve(count, sha256=None) for key, count in record.before.items()}
+        record,
+        before={key: evolve(count, sha256=None) for key, count in record.before.items()},
+        primary=None,
+        noted=True,
     )
 
 
@@ -479,7 +501,7 @@ def test_row_12_the_note_at_the_server_stands_in_for_the_journal():
 )
 def test_row_13_nothing_known_the_booted_bundle_may_be_this_one(bundle_hash, good, runs):
     board = PaperBoard().boot("A", good=good)
-    assert memory.recall(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
+    assert recalled(None, None, DEPLOYMENT, board.system, ME) == Record("7", artifact="ab")
     assert runs_bundle(board.system, bundle_hash) is runs
 
 
@@ -557,6 +579,9 @@ records = st.builds(
     before=st.dictionaries(keys, st.builds(Counts, counts, counts, hashes)),
     boot_id=st.sampled_from([OLD, NEW, None]),
     completed=st.booleans(),
+    noted=st.booleans(),
+    primary=st.none() | keys,
+    target=st.none() | keys,
     bundle_hash=hashes,
     image_sha256=hashes,
     reboots=st.integers(0, 3),
@@ -569,17 +594,20 @@ def test_no_state_is_too_strange_for_a_verdict(record, system):
     """Judging never raises; success means a committed slot that is not the old one; attempts are limited."""
     verdict = judge(record, system, NEW)
     assert isinstance(verdict, Decided | Install) or verdict.why
-    written = [system.group(slot) for slot in installed_by(record, system)]
-    beside = record.completed and written and not any(slot.bootname for slot in written)
+    beside = record.completed and not any(
+        system.group(slot).bootname for slot in installed_by(record, system)
+    )
     if isinstance(verdict, Decided) and verdict.outcome.success and system.slots and not beside:
         assert committed(system)
         assert record.booted is None or system.key(system.booted) != record.booted
     if isinstance(verdict, Install):
         assert record.attempt - record.series < MAX_ATTEMPTS
-        assert not (record.completed and record.attempt > record.series)
+        assert not (record.completed and record.attempt > record.series) or record.noted
     target = reversible(record, system)
-    assert target is None or target.name != system.booted.name
-    ever_installed(system)
+    assert isinstance(target, str) or system.booted is None or target.name != system.booted.name
+    waits_for_boot(system)
+    may_overwrite(system)
+    switched_to(record, system)
     installed_image(record, system)
 
 
@@ -587,7 +615,9 @@ def test_no_state_is_too_strange_for_a_verdict(record, system):
 def test_what_is_begun_can_be_remembered(record, system):
     """Beginning counts one attempt more and notes every slot."""
     begun = memory.begin(record, system, NEW, ME)
-    assert begun.attempt == record.attempt + 1
+    assert begun.attempt > record.attempt
+    assert begun.attempt - begun.series == record.attempt - record.series + 1
+    assert begun.transaction not in {slot.transaction for slot in system.slots}
     assert set(begun.before) == {system.key(slot) for slot in system.slots}
     assert (begun.completed, begun.reboots, begun.boot_id) == (False, 0, NEW)
     assert begun.transaction == transaction_id(ME, "7", "ab", begun.attempt)
@@ -633,7 +663,7 @@ def test_skipped_download_is_waited_with():
 
 
 def recall(journal: Record | None, noted: Record | None = None) -> Record:
-    return memory.recall(journal, noted, DEPLOYMENT, PaperBoard().system, ME)
+    return recalled(journal, noted, DEPLOYMENT, PaperBoard().system, ME)
 
 
 def test_an_open_journal_of_the_action_is_all_there_is_to_know():
@@ -694,22 +724,36 @@ def test_nothing_booted_is_not_committed():
     assert not committed(board.system)
 
 
-@each_kind
+@each_counting_kind
 def test_an_installation_into_the_other_group_can_be_taken_back(kind):
     board = PaperBoard(**kind)
     record = board.begin()
     board.install(record)
-    assert reversible(record, board.system).name == "rootfs.1"
+    assert reversible(record, board.system) == board.slots["B"]
 
 
-@each_kind
+@pytest.mark.parametrize("version", ["1.8", "1.13"])
+def test_noop_takes_nothing_back(version):
+    """RAUC accepts marks there, and does nothing."""
+    board = PaperBoard(version, "noop")
+    record = board.begin()
+    board.install(record)
+    assert "noop" in reversible(record, board.system)
+
+
+def test_an_external_system_can_not_be_made_primary():
+    board = PaperBoard(booted="nothing")
+    assert "make the running system primary" in reversible(board.begin(), board.system)
+
+
+@each_counting_kind
 def test_what_was_half_taken_back_can_be_taken_back_still(kind):
     """The booted slot was made primary again, and then the power was cut."""
     board = PaperBoard(**kind)
     record = evolve(board.begin(), completed=True)
     board.install(record)
     board.change("A", activated_count=board.slots["A"].activated_count + 1)
-    assert reversible(record, board.system).name == "rootfs.1"
+    assert reversible(record, board.system) == board.slots["B"]
 
 
 @each_kind
@@ -717,7 +761,7 @@ def test_an_installation_that_wrote_more_than_the_other_group_can_not(kind):
     board = PaperBoard(**kind)
     record = board.begin()
     board.install(record).write(record, "A")
-    assert reversible(record, board.system) is None
+    assert isinstance(reversible(record, board.system), str)
 
 
 def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
@@ -726,36 +770,180 @@ def test_a_slot_outside_of_the_groups_can_not_be_taken_back():
     board.install(record)
     data = Slot("data.0", transaction=record.transaction, status="ok")
     system = evolve(board.system, slots=(*board.system.slots, data))
-    assert reversible(record, system) is None
+    assert isinstance(reversible(record, system), str)
 
 
 def test_nothing_installed_can_not_be_taken_back_but_the_other_slot_where_nothing_is_stored():
     board = PaperBoard()
-    assert reversible(board.begin(), board.system) is None
+    assert isinstance(reversible(board.begin(), board.system), str)
     board = PaperBoard(stores=False)
     assert reversible(board.begin(), board.system).name == "rootfs.1"
     third = Slot("rootfs.2", bootname="C")
-    assert reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))) is None
+    assert isinstance(
+        reversible(board.begin(), evolve(board.system, slots=(*board.system.slots, third))), str
+    )
 
 
 @pytest.mark.parametrize(
-    ("change", "maybe"),
+    ("change", "waits"),
     [
         ({}, False),
-        ({"stores": True}, True),
-        ({"booted": "-"}, True),
+        ({"booted": "-"}, False),
         ({"primary": "B"}, True),
+        ({"primary": "B", "witnessed": False}, False),
         ({"primary": None}, False),
     ],
 )
-def test_whether_anything_was_ever_installed(change, maybe):
-    assert ever_installed(PaperBoard(**{"stores": False, **change}).system) is maybe
+@pytest.mark.parametrize("stores", [True, False])
+def test_only_another_primary_slot_shows_an_installation_that_waits_for_its_boot(change, stores, waits):
+    assert waits_for_boot(PaperBoard(**{"stores": stores, **change}).system) is waits
 
 
 def test_parents_that_go_in_circles_end():
     one = Slot("a", parent="b", state="booted")
     system = System((one, Slot("b", parent="a")))
     assert system.group(one).name == "b"
+
+
+# ---------------------------------------------------------------- a third system, and what moved nothing
+
+
+RESCUE = Slot("rescue.0", device="/dev/rescue")
+
+
+def with_third(board: PaperBoard, third: Slot, *, booted: bool = True) -> System:
+    """The board with a third system beside A and B, which runs."""
+    slots = [evolve(slot, state="inactive") if booted else slot for slot in board.system.slots]
+    return evolve(board.system, slots=(*slots, evolve(third, state="booted" if booted else "inactive")))
+
+
+@pytest.mark.parametrize("third", [RESCUE, evolve(RESCUE, bootname="R"), Slot("rootfs.2", bootname="C")])
+@pytest.mark.parametrize("stores", [True, False])
+@pytest.mark.parametrize("completed", [True, False])
+def test_row_1_a_third_system_decides_nothing(third, stores, completed):
+    """Neither O nor T runs: what comes is seen when one of them does."""
+    board = PaperBoard(stores=stores)
+    third = evolve(third, boot_status="good")
+    record = memory.begin(Record("7", artifact="ab"), with_third(board, third, booted=False), OLD, ME)
+    record = evolve(record, completed=completed)
+    board.install(record)
+    verdict = judge(record, with_third(board, third), NEW)
+    assert isinstance(verdict, Wait)
+    assert third.name in verdict.why
+    assert not verdict.trial
+
+
+def test_row_1_a_third_slot_that_somebody_installed_supersedes_the_attempt():
+    board = PaperBoard()
+    third = Slot("rootfs.2", bootname="C", boot_status="good", status="ok", installed_count=1)
+    record = memory.begin(Record("7", artifact="ab"), with_third(board, third, booted=False), OLD, ME)
+    third = evolve(third, installed_count=2, transaction="somebody's")
+    assert "superseded" in failed(judge(record, with_third(board, third), NEW))
+
+
+@pytest.mark.parametrize("boot_id", [OLD, NEW])
+def test_row_18_what_moved_nothing_waits_for_no_boot(boot_id):
+    """A bundle whose own handler does everything, or that holds artifacts only: done when RAUC says so."""
+    board = PaperBoard()
+    record = evolve(board.begin(), completed=True)
+    assert "no boot is waited for" in succeeded(judged(record, board, boot_id))
+
+
+@pytest.mark.parametrize(
+    ("touches", "done"), [((), True), (("appfs",), True), (("rootfs",), False), (None, False)]
+)
+def test_row_18_slots_without_status_are_no_evidence(touches, done):
+    """Then the bundle has to say that it has no image for them."""
+    board = PaperBoard(stores=False)
+    record = evolve(board.begin(), completed=True, touches=touches)
+    assert isinstance(judged(record, board, OLD), Decided) is done
+
+
+def test_row_18_a_note_alone_is_no_evidence():
+    """Others can write it; what the journal knows counts also if RAUC can't name the primary slot."""
+    board = PaperBoard(primary=None)
+    record = evolve(board.begin(), completed=True)
+    assert isinstance(judged(evolve(record, noted=True), board, OLD), Install)
+    assert "no boot is waited for" in succeeded(judged(record, board))
+
+
+@pytest.mark.parametrize("stores", [True, False])
+def test_row_19_a_handler_that_switches_by_itself_is_judged_by_the_boot(stores):
+    """RAUC wrote nothing, and the other slot became primary: it is to be booted and committed like any."""
+    board = PaperBoard(stores=stores)
+    record = evolve(board.begin(), completed=True, touches=())
+    board.primary = "B"
+    assert switched_to(record, board.system) == "B"
+    record = evolve(record, target="B")
+    assert isinstance(judged(record, board, OLD), Reboot)
+    assert "rootfs.1" in succeeded(judged(record, board.boot("B", good=True)))
+
+
+@pytest.mark.parametrize("stores", [True, False])
+@pytest.mark.parametrize("boot", [OLD, NEW])
+def test_row_6_a_bundle_for_a_child_alone_waits_until_somebody_activates_its_system(stores, boot):
+    """RAUC marks and activates nothing for it (seen on 1.8 to 1.15), so the old child goes on running."""
+    board = PaperBoard(parts=True, stores=stores)
+    record = evolve(board.begin(), completed=True)
+    if stores:
+        board.change("app B", transaction=record.transaction, installed_count=4, sha256="image-v2")
+    assert "leaves for somebody to activate" in sentence(judged(record, board, boot))
+    board.activate("B").primary = "B"
+    assert isinstance(judged(record, board, boot), Reboot)
+    assert "rootfs.1" in succeeded(judged(record, board.boot("B", good=True), NEW))
+
+
+def test_row_4_a_slot_whose_installation_failed_is_not_the_same_bundle():
+    """RAUC 1.11 and later count a failed installation, and store its bundle's hash."""
+    board = PaperBoard()
+    record = evolve(board.begin(), bundle_hash="manifest-v2")
+    board.install(record).boot("B", good=True).change("B", status="failed")
+    assert not isinstance(judged(record, board), Wait)
+    failed(judged(record, board))
+
+
+def test_row_18_right_after_the_installation_rauc_tells_of_every_slot():
+    """The same RAUC shows what it wrote, stored or not; so what it does not show was not written."""
+    board = PaperBoard(stores=False)
+    record = evolve(board.begin(), completed=True)
+    assert "no boot is waited for" in succeeded(judge(record, board.system, OLD, just_completed=True))
+
+
+@pytest.mark.parametrize("stores", [True, False])
+def test_row_5_an_external_system_is_the_old_one_if_the_attempt_began_there(stores):
+    """Booted from net or stick: what was installed waits for its boot, and is judged by it."""
+    board = PaperBoard(stores=stores, booted="nothing", primary="A")
+    record = evolve(board.begin(), completed=True)
+    assert record.booted is None
+    board.install(record)
+    record = evolve(record, target=switched_to(record, board.system))
+    assert judged(record, board, OLD) == Reboot("installed, reboot pending")
+    assert isinstance(judged(record, board, NEW), Reboot)
+    assert "rootfs.1" in succeeded(judged(record, board.boot("B", good=True)))
+
+
+def test_a_transaction_of_an_earlier_life_is_not_ours():
+    """goosebit offers an id again: v1, v2, v1; the slot that holds v1 still carries the id of its first time."""
+    board = PaperBoard()
+    first = board.begin(Record("7", artifact="ab"))
+    board.install(first).boot("B", good=True)
+    second = board.begin(Record("7", artifact="ab"))
+    assert second.transaction != first.transaction
+    assert second.attempt - second.series == 1
+    assert judged(second, board) == Install()
+
+
+@pytest.mark.parametrize(
+    ("booted", "good", "may"),
+    [("A", True, True), ("A", False, False), ("rescue", False, True), ("", False, True)],
+)
+def test_only_a_running_system_of_a_pair_has_to_be_committed_before_it_may_be_overwritten(booted, good, may):
+    """From a rescue system, or an external one, there is no good system to lose."""
+    board = PaperBoard().boot("A", good=good)
+    if booted != "A":
+        board.booted = "nothing"
+    system = with_third(board, RESCUE) if booted == "rescue" else board.system
+    assert may_overwrite(system) is may
 
 
 # ---------------------------------------------------------------- when to poll
@@ -790,7 +978,7 @@ SEVERAL = Deployment("7", chunks=(Chunk("os", "os", "2", (ARTIFACT, BOOT)),))
 def recall_several(journal: Record | None = None, noted: Record | None = None, **slot: object) -> Record:
     """Find out what is known of the action with two bundles."""
     board = PaperBoard().change("B", **slot) if slot else PaperBoard()
-    return memory.recall(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
+    return recalled(journal, noted, SEVERAL, board.system, ME, IN_ORDER)
 
 
 def test_an_action_with_several_bundles_begins_with_the_first():

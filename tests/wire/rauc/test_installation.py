@@ -13,7 +13,7 @@ from rig.bus import Bus, BusError
 from rig.rauc import INSTALLER, RaucBoard
 from wire.rauc.using import IMPATIENT, quiet, with_rauc
 
-from hawkbit_rauc.errors import InstallationError, InstallerBusyError, InstallerError
+from hawkbit_rauc.errors import AttemptFailedError, InstallationError, InstallerBusyError, InstallerError
 from hawkbit_rauc.rauc.installer import Rauc
 
 NewBoard = Callable[..., RaucBoard]
@@ -92,7 +92,7 @@ def test_success_writes_the_other_slot_and_tells_progress_up_to_100(
 def test_failure_is_an_installation_error_with_rauc_s_words(
     new_board: NewBoard, version: str, flaw: str, words: str
 ) -> None:
-    """A bundle that can't be installed ends in one sentence of RAUC's, and A stays primary."""
+    """A bundle that can't be installed ends in one sentence of RAUC's, final if it is the bundle's fault; A stays primary."""
     board = new_board(rauc=version)
     path = {
         "compatible": lambda: board.bundle(compatible="other").path,
@@ -102,7 +102,8 @@ def test_failure_is_an_installation_error_with_rauc_s_words(
         "absent": lambda: Path("/nonexistent/two\nlines"),
     }[flaw]()
     seen: list[int] = []
-    with pytest.raises(InstallationError, match=words) as caught:
+    kind = AttemptFailedError if flaw == "absent" else InstallationError
+    with pytest.raises(kind, match=words) as caught:
         with_rauc(board.bus, lambda rauc: rauc.install(path, "ours", lambda done, _: seen.append(done)))
     assert "\n" not in str(caught.value)
     assert 100 not in seen

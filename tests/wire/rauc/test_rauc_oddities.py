@@ -11,7 +11,7 @@ from wire.rauc.stand_in import Answer, StandIn
 from wire.rauc.using import IMPATIENT, on_bus, quiet, with_rauc
 
 from hawkbit_rauc.board.dbus import Bus as OurBus
-from hawkbit_rauc.errors import InstallationError, InstallerError
+from hawkbit_rauc.errors import AttemptFailedError, InstallerError
 from hawkbit_rauc.rauc.installer import NAME, RAUC, Rauc
 
 PROPERTIES: dict[str, tuple[str, Any]] = {
@@ -105,7 +105,7 @@ def test_last_error_is_asked_for_where_it_was_not_announced(bus: Bus) -> None:
         return "v", (PROPERTIES[name],)
 
     with rauc(bus, Get=operation) as odd:  # noqa: SIM117
-        with pytest.raises(InstallationError, match="of the installation before"):
+        with pytest.raises(AttemptFailedError, match="of the installation before"):
             with_rauc(bus, lambda ours: ours.install(Path("/x"), "t", quiet), pulse=IMPATIENT)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from rig.bundles import MIB
+from rig.layout import AB, AB_APPFS, EXTERNAL
 from rig.rauc import RaucBoard
 from wire.rauc.using import with_rauc
 
@@ -51,7 +52,7 @@ def told_by_rauc(board: RaucBoard) -> tuple[str | None, dict[str, Slot]]:
 @both
 def test_slots_are_those_of_rauc_status(new_board: NewBoard, version: str) -> None:
     """Before an installation, after it and after the boot, slots and primary are equal to `rauc status`."""
-    board = new_board(rauc=version, groups=2)
+    board = new_board(rauc=version, layout=AB_APPFS)
 
     def compare() -> None:
         system = with_rauc(board.bus, lambda rauc: rauc.system())
@@ -87,9 +88,7 @@ def test_slot_booted_is_found(new_board: NewBoard, version: str) -> None:
 def test_external_system_has_no_booted_slot(new_board: NewBoard, version: str) -> None:
     """A board that runs from no slot of RAUC's has no booted slot, and the others are still told."""
     board = new_board(rauc=version)
-    board.kill()
-    board.booted = "_external_"
-    board.start()
+    board.boot_from(EXTERNAL)
     system = with_rauc(board.bus, lambda rauc: rauc.system())
     assert system.booted is None
     assert [slot.bootname for slot in system.slots if slot.bootname] == ["B", "A"]
@@ -170,7 +169,7 @@ def test_bundle_hash_of_a_bad_bundle_is_unknown(new_board: NewBoard) -> None:
 @both
 def test_status_that_is_not_stored_ends_with_the_boot(new_board: NewBoard, version: str) -> None:
     """A RAUC that stores no status remembers one until it ends; afterwards none is made up."""
-    board = new_board(rauc=version, status=False)
+    board = new_board(rauc=version, layout=evolve(AB, status="slots"))
     board.rauc("install", board.bundle(size=MIB).path)
     system = with_rauc(board.bus, lambda rauc: rauc.system())
     assert system.stores_status, "RAUC shows what it remembers as if it was stored"
