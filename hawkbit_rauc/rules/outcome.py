@@ -71,7 +71,9 @@ def judge(record: Record, system: System, boot_id: str, *, just_completed: bool 
     if booted and record.completed and parts and not _targets(parts, system):  # row 16
         names = ", ".join(slot.name for slot in parts)
         return _success(f"installed into {names}, on which no boot depends")
-    if record.completed and _moved_nothing(record, system, parts, just_completed=just_completed):  # row 18
+    if record.completed and (
+        record.in_force or _moved_nothing(record, system, parts, just_completed=just_completed)
+    ):  # row 18
         told = "installed; no slot was written and none activated, so no boot is waited for"
         return evolve(_success(told), in_force=True)
     if booted is None and _knows_old(record) and record.booted is None:

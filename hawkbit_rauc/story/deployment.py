@@ -189,11 +189,23 @@ async def _install(action: Action, deployment: Deployment) -> Verdict:
         return await after_failure(action)
     finally:
         action.stage = Stage.FETCHING
-    action.keep(evolve(record, completed=True))
-    system = await world.installer.system()
-    image, target = installed_image(action.record, system), switched_to(action.record, system)
-    action.record = evolve(action.record, image_sha256=image, target=target)
-    return judge(action.record, system, world.board.boot_id, just_completed=True)
+    return await _completed(action)
+
+
+async def _completed(action: Action) -> Verdict:
+    """Look at what the installation has done, as long as RAUC tells of all slots that it wrote."""
+    world, record = action.world, evolve(action.record, completed=True)
+    try:
+        system = await world.installer.system()
+    except InstallerError:
+        action.keep(record)
+        raise
+    image, target = installed_image(record, system), switched_to(record, system)
+    record = evolve(record, image_sha256=image, target=target)
+    verdict = judge(record, system, world.board.boot_id, just_completed=True)
+    # In one write: what is seen now of slots without a stored status is not seen again.
+    action.keep(evolve(record, in_force=isinstance(verdict, Decided) and verdict.in_force))
+    return verdict
 
 
 async def _speaks_against(
@@ -239,7 +251,7 @@ async def _settle(action: Action, verdict: Verdict) -> Verdict:
         told = "installed (told before the reboot, as configured)"
         verdict = Decided(Outcome(success=True, details=(told,)))
     match verdict:
-        case Decided(outcome, in_force):
+        case Decided(outcome, in_force=in_force):
             if not action.record.outcome:
                 others = bundles.among_several(action.record, success=outcome.success)
                 outcome = evolve(outcome, details=(*outcome.details, *others))

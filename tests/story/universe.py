@@ -196,9 +196,11 @@ class Rauc:
     bad_handlers: set[str] = field(factory=set)  # bundles that activate the new slot, and fail then
     handled: set[str] = field(factory=set)  # bundles whose own handler does everything: no slot is written
     rescue: bool = False  # there is a third system, which has no bootname
+    activates: bool = True  # RAUC makes primary what it has installed
     asking: dict[str, bool] = field(factory=dict)  # bundles that ask for a reboot, or waive it
     slots: dict[str, Slot] = field(factory=dict)
     content: dict[str, str] = field(factory=dict)
+    in_force: set[str] = field(factory=set)  # bundles whose own handler has done its work
     order: list[str] = field(factory=lambda: ["A", "B"])
     left: dict[str, int] = field(factory=lambda: {"A": 3, "B": 3})
     tried: dict[str, bool] = field(factory=lambda: {"A": False, "B": False})
@@ -252,6 +254,7 @@ class Rauc:
     def boot(self) -> None:
         """What the boot loader does at power-on, until a system comes up."""
         self.running = None
+        self.restart()
         self.boots += 1
         for _ in range(12):
             name = next((n for n in self.order if self.loader == "none" or self.good(n)), None)
@@ -270,15 +273,22 @@ class Rauc:
             return
         raise AssertionError("the board is bricked")
 
+    def visit(self, name: str) -> None:
+        """Somebody chooses another system in the boot loader's menu: the try of the one that was to be is not used up."""
+        if self.loader == "grub":
+            self.tried[self.booted] = False
+        elif self.loader == "uboot":
+            self.left[self.booted] += 1
+        self.booted = name
+
     # RAUC
 
     def system(self) -> System:
         slots = []
         for name, slot in self.slots.items():
-            status = slot if self.stores_status else Slot(slot.name, slot.bootname, slot.device)
             slots.append(
                 evolve(
-                    status,
+                    slot,
                     state="booted" if name == self.booted else "inactive",
                     boot_status=None if slot.bootname is None else "good" if self.good(name) else "bad",
                 )
@@ -290,6 +300,13 @@ class Rauc:
             compatible="board",
             boot_loader="noop" if self.loader == "none" else "custom",
         )
+
+    def restart(self) -> None:
+        """RAUC starts anew: until then it tells what it wrote also of slots whose status it can't store."""
+        if not self.stores_status:
+            self.slots = {
+                name: Slot(slot.name, slot.bootname, slot.device) for name, slot in self.slots.items()
+            }
 
     def install(self, bundle: str, transaction: str) -> Iterator[str]:
         """The installation step by step; each step is an effect."""
@@ -308,6 +325,7 @@ class Rauc:
             return
         if bundle in self.handled:
             yield "the bundle's handler is done"
+            self.in_force.add(bundle)
             return
         self.left[target] = 0
         if self.loader == "none":
@@ -329,6 +347,8 @@ class Rauc:
             installed_at=stamp,
         )
         yield "RAUC has written"
+        if not self.activates:
+            return
         self.mark("active", target)
         yield "RAUC has activated"
         if bundle in self.bad_handlers:
@@ -367,22 +387,28 @@ class Universe:
     streams: bool = False  # RAUC fetches the bundle by itself
     commits: bool = False  # the program marks the boots good by itself
     unhealthy: set[str] = field(factory=set)  # bundles whose system comes up, and does not do its work
+    visits: int = 0  # boots after an installation that somebody takes to the rescue system
 
     def boot(self) -> None:
         self.rauc.boot()
+        if self.visits and self.rauc.installed:
+            self.visits -= 1
+            self.rauc.visit("rescue")
         self.booted_at, self.marked = self.now, False
         self.now += 30
 
     def settle(self) -> None:
         """Whatever the board does by itself as time goes by."""
         if not self.commits and not self.marked and self.now - self.booted_at > self.mark_good_after:
-            self.rauc.mark("good", self.rauc.booted)
+            if self.rauc.booted != "rescue":
+                self.rauc.mark("good", self.rauc.booted)
             self.marked = True
 
     @property
     def somebody_reboots(self) -> bool:
-        """Where the program does not reboot, a person does within the hour."""
-        return not self.policy.reboot and self.rauc.running is None and self.now - self.booted_at > 3600
+        """Where the program does not reboot, a person does within the hour; so from a rescue system."""
+        by_hand = not self.policy.reboot or self.rauc.booted == "rescue"
+        return by_hand and self.rauc.running is None and self.now - self.booted_at > 3600
 
     @property
     def idle(self) -> bool:
@@ -580,6 +606,7 @@ class Life:
             self._effect(step)
             if step == self.universe.rauc_dies_at:
                 self.universe.rauc_dies_at, rauc.running = "", None
+                rauc.restart()
                 raise InstallerError("RAUC went away while it installed")
             await asyncio.sleep(3)
             self._alive()
