@@ -218,7 +218,7 @@ async def _speaks_against(
             Outcome(success=True, details=("the booted and committed system is this bundle already",))
         )
     if action.record.unwanted and action.record.attempt <= action.record.series:
-        return Wait("its cancelation was asked for, and nothing of it is installed: cancel it once more")
+        raise DeploymentError("not begun: its cancelation was asked for, and nothing of it is installed")
     if elsewhere := only_elsewhere(facts.touches or (), system):
         return _for_another_system(elsewhere)
     if not may_overwrite(system):
