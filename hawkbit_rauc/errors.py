@@ -22,6 +22,7 @@
     │       └── AttemptFailedError      an installation failed by what may pass: three attempts
     └── DeploymentError             the action can't succeed: close it as failed
         └── InstallationError       the installer refused the bundle, or failed to install it
+            └── NoSlotError             it has no slot to write an image into
 
 `str(error)` is one sentence fit for hawkBit's action history: no tokens, no query strings.
 Errors don't log themselves.

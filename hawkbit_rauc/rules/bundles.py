@@ -23,7 +23,7 @@ class Choice:
     Attributes:
         part: of software modules of this type only, such as "os" (DDI, a chunk's `part`); all if empty.
         patterns: one bundle for each of these names, as shells match them, in any case; installed in this order, and
-            one at least. Where empty the only artifact, else the only one named `*.raucb`.
+            one at least. If empty, the only artifact, else the only one named `*.raucb`.
     """
 
     part: str = ""
@@ -100,6 +100,7 @@ def following(record: Record, deployment: Deployment, choice: Choice) -> Record:
         artifact=fingerprint(bundles[min(number, len(bundles) - 1)]),
         series=record.attempt,
         completed=False,
+        in_force=False,
         bundle_hash=None,
         bundle_reboot=None,
         touches=None,

@@ -34,7 +34,7 @@ def unknowns(system: System, setup: Setup) -> tuple[str, ...]:
     if silent and not setup.stores_all:
         found.append(
             f"RAUC keeps no status of {', '.join(silent)}: after a power cut at the end of an installation, or if "
-            "journal and history are lost, a bundle is installed once more; set data-directory= in system.conf"
+            "journal and history are lost, a bundle is installed once more; set data-directory= in system.conf, without statusfile=per-slot"
         )
     if system.boot_loader == "noop":
         found.append(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The running boot: the reboot that is due, and the commit by ourselves (`mark_good = own`).
 
-A trial boot has to prove itself before RAUC hears that it is good. On a trial boot the board's own programs and hawkBit are asked. On a system that was committed before, nothing
-but the programs: boot loaders that count want each boot to be marked, and a board without a network stays
-where it is.
+A trial boot has to prove itself before RAUC hears that it is good: the board's own programs and hawkBit are
+asked. On a system that was committed before, only the programs are: boot loaders that count want each boot to be
+marked, and a board without a network stays where it is.
 """
 
 from __future__ import annotations

@@ -155,6 +155,8 @@ async def _go_on(action: Action, deployment: Deployment, outcome: Outcome) -> In
 async def _install(action: Action, deployment: Deployment) -> Verdict:
     """Fetch the bundle and, unless something speaks against it, have RAUC install it as the next attempt."""
     world = action.world
+    if action.record.unwanted:
+        raise DeploymentError("its cancelation was asked for, so no installation of it is begun")
     bundle = await obtain(action, deployment)
     if isinstance(bundle, Wait | Downloaded):
         return bundle
@@ -217,8 +219,6 @@ async def _speaks_against(
         return Decided(
             Outcome(success=True, details=("the booted and committed system is this bundle already",))
         )
-    if action.record.unwanted and action.record.attempt <= action.record.series:
-        raise DeploymentError("not begun: its cancelation was asked for, and nothing of it is installed")
     if elsewhere := only_elsewhere(facts.touches or (), system):
         return _for_another_system(elsewhere)
     if not may_overwrite(system):

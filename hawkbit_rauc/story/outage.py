@@ -41,7 +41,7 @@ class Outage:
         self.alive = self.clock.now()
 
     def may_give_up(self, *, once: bool) -> None:
-        """Say whether it may, which only `--once` does."""
+        """Note whether it may end the program, as with `--once`."""
         self.once = once
 
     def goes_on(self, error: PassingError, pause: float) -> None:

@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import logging
-
 from attrs import evolve
 
-from hawkbit_rauc.errors import DeploymentError
+from hawkbit_rauc.errors import DeploymentError, InstallerError
 from hawkbit_rauc.model import Slot, System
 from hawkbit_rauc.rules.outcome import judge, still_primary
 from hawkbit_rauc.rules.verdicts import Verdict
 from hawkbit_rauc.story.action import Action
 from hawkbit_rauc.story.world import World
-
-log = logging.getLogger(__name__)
 
 
 async def keep_old(world: World, old: Slot | None, target: Slot) -> str:
@@ -49,7 +45,7 @@ async def after_failure(action: Action, system: System | None = None) -> Verdict
         system: what RAUC says now, None to ask it.
 
     Returns:
-        Where the action stands, if the new system runs already.
+        Where the action stands, if the old system does not run any more.
 
     Raises:
         PassingError: try again later; the failure is kept.
@@ -62,6 +58,12 @@ async def after_failure(action: Action, system: System | None = None) -> Verdict
         action.keep(evolve(action.record, failure=None))
         return judge(action.record, system, world.board.boot_id)
     if target is None or target == booted:
+        raise DeploymentError(failure)
+    if system.boot_loader == "noop":  # RAUC accepts marks there, and does nothing
+        if action.record.boot_id == world.board.boot_id:
+            raise InstallerError(
+                f"{failure}; slot {target.name} may be booted all the same, so the boot decides"
+            )
         raise DeploymentError(failure)
     done = await keep_old(world, system.named(action.record.primary) or booted, target)
     raise DeploymentError(f"{failure}; slot {target.name} would have been booted next, so {done}")

@@ -103,17 +103,25 @@ def test_a_cancelation_at_the_first_poll_of_a_board_without_a_journal_is_accepte
         assert life.universe.rauc.installed == []
 
 
-def test_what_waits_for_its_boot_is_looked_at_before_a_cancelation_is_answered():
-    """Somebody installed by hand, the journal is lost: the action is not begun after its cancelation was asked for."""
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_waits_for_its_boot_is_looked_at_before_a_cancelation_is_answered(noted):
+    """Somebody installed by hand, the journal is lost: the action is not begun after its cancelation was asked for.
+
+    Neither fetched, nor taken up again if its history says that it was begun.
+    """
     with days() as life:
         for _ in life.universe.rauc.install("by-hand", "somebody's"):
             pass
         life.universe.rauc.installed.clear()
         (action,) = life.universe.hawkbit.actions
         action.status = "CANCELING"
+        if noted:
+            note = "note 1 begun attempt=1 series=0 boot=boot-0 booted=A slots=A:1:1,B:1:1"
+            action.entries.append(Feedback(action.id, Execution.PROCEEDING, details=("installing", note)))
         life.live(HOUR)
-        assert failed(life) == "not begun: its cancelation was asked for, and nothing of it is installed"
+        assert failed(life) == "its cancelation was asked for, so no installation of it is begun"
         assert life.universe.rauc.installed == []
+        assert "fetched part 1" not in life.universe.log
 
 
 # ---------------------------------------------------------------- RAUC is needed to install, not to download
@@ -161,6 +169,23 @@ def test_a_failure_after_the_switch_is_taken_back_before_it_is_told(version, sto
         assert not life.universe.rauc.good("B")
         assert "post-install handler failed" in failed(life)
         assert "slot rootfs.0 was made primary again and slot rootfs.1 marked bad" in failed(life)
+
+
+def test_where_marks_do_nothing_the_boot_decides_about_a_failure_after_the_switch():
+    """bootloader=noop: nothing is marked and nothing told, until the new system or the old one was booted."""
+    with days(rauc=Rauc(loader="none", bad_handlers={"v2"})) as life:
+        life.live(HOUR)
+        assert life.final() is None
+        assert any("so the boot decides" in said for said in life.told())
+        assert not [effect for effect in life.universe.log if effect.startswith("marked")]
+        reboots_into(life, "B")
+        life.live(HOUR)
+        assert "booted into slot rootfs.1" in succeeded(life)
+    with days(rauc=Rauc(loader="none", bad_handlers={"v2"})) as life:
+        life.live(HOUR)
+        reboots_into(life, "A")
+        life.live(HOUR)
+        assert "post-install handler failed" in failed(life)
 
 
 def test_a_switch_that_can_not_be_taken_back_is_judged_by_the_boot():

@@ -68,6 +68,11 @@ class ZooBoard:
     stores_nothing: bool = False
 
     @property
+    def waits_for_boot(self) -> bool:
+        """Whether what is rolled out takes a boot."""
+        return self.cargo.boots and not self.fails
+
+    @property
     def lives_on_rescue(self) -> bool:
         """Whether the system that asks for updates is none of those that are written."""
         return self.layout.factory not in self.turns

@@ -62,7 +62,7 @@ def _in_the_end(life: Life, action: hawkbit_testing.Action) -> str:
 
 def success(life: Life) -> str:
     """The new system comes up, and is committed later."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         action = life.offer(life.bundle("2.0.0"))
         life.once()
         if life.kind.fails:
@@ -81,7 +81,7 @@ def success(life: Life) -> str:
 
 def fallback(life: Life) -> str:
     """The new system does not come up."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action, new = _pending(life), str(life.next)
     if life.fall_back(new) != life.old:
@@ -97,7 +97,7 @@ def fallback(life: Life) -> str:
 
 def never_booted(life: Life) -> str:
     """Somebody starts the old system, three times, although the new one is primary."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action = _pending(life)
     for _ in range(3):
@@ -135,7 +135,7 @@ def canceled_fetching(life: Life) -> str:
 
 def canceled_pending(life: Life) -> str:
     """Canceled when the reboot waits."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action = _pending(life)
     action.cancel()
@@ -150,7 +150,7 @@ def canceled_pending(life: Life) -> str:
 
 def journal_lost(life: Life) -> str:
     """The journal is lost when the reboot waits, and again after it; hawkBit has the note."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action = _pending(life)
     life.lose_journal()
@@ -163,7 +163,7 @@ def journal_lost(life: Life) -> str:
 
 def all_lost(life: Life) -> str:
     """Journal and note are lost after the boot."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action = _pending(life)
     _booted(life, action)
@@ -184,7 +184,7 @@ def power_cut(life: Life) -> str:
 
 def visit(life: Life) -> str:
     """A third system runs for a while before the new one does."""
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return NEVER
     action = _pending(life)
     _visit(life, action)
@@ -216,7 +216,7 @@ def second_update(life: Life) -> str:
     second = life.offer(life.bundle("3.0.0"))
     life.once()
     told = word(first)
-    if life.kind.fails or not life.kind.cargo.boots:
+    if not life.kind.waits_for_boot:
         return f"{told}, {word(second)}"
     if told == "open":  # rejected: the second one comes after it
         _booted(life, first)

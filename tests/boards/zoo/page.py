@@ -30,7 +30,7 @@ NOT_LIVED = ""
 
 def expected(kind: ZooBoard, version: str, ending: str) -> str:
     """Return what hawkBit is to be told."""
-    if kind.fails or not kind.cargo.boots:
+    if not kind.waits_for_boot:
         return _without_a_boot(kind, ending)
     match ending:
         case "old system chosen three times" if kind.stores_nothing or kind.loader == "noop":

@@ -242,7 +242,7 @@ def test_no_status_is_stored():
     fresh = evolve(SYSTEM, slots=(evolve(A, status=None), evolve(B, status=None)))
     told = [one for one in rauc(fresh, setup=Setup(status="slots")) if one.startswith("note")]
     assert told[0].startswith("note  layout: RAUC keeps no status of rootfs.0, rootfs.1: ")
-    assert told[0].endswith("set data-directory= in system.conf")
+    assert told[0].endswith("set data-directory= in system.conf, without statusfile=per-slot")
     assert not [one for one in rauc(fresh) if one.startswith("note")]
 
 
