@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The daemon with a clock that never waits: it prints its resident memory after each so many polls, then ends.
+"""The daemon with a clock that never waits: it prints its resident bytes and its allocated
+blocks after each so many polls, then ends.
 
 ::
 
@@ -7,6 +8,7 @@
 """
 
 import asyncio
+import gc
 import random
 import sys
 from pathlib import Path
@@ -46,8 +48,9 @@ class Counted:
     async def poll(self) -> Any:
         self._count += 1
         if self._count % self._step == 0:
+            gc.collect()
             fields = Path("/proc/self/statm").read_text().split()
-            print(self._count, int(fields[1]) * 4096, flush=True)
+            print(self._count, int(fields[1]) * 4096, sys.getallocatedblocks(), flush=True)
         if self._count >= self._polls:
             raise KeyboardInterrupt
         return await self._server.poll()
