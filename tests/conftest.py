@@ -7,6 +7,7 @@ Each name means the same thing in every folder; a folder may only make that thin
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,22 @@ def pytest_configure() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """End all measuring for a test with `no_cover`.
+
+    A worker of pytest-xdist is a program of its own, so it was measured before pytest-cov began to measure it as well;
+    and pytest-cov pauses what itself began.
+    """
+    measuring = sys.gettrace()
+    if item.get_closest_marker("no_cover"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(measuring)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_link_that_drops_for_ever_gets_there_as_long_as_something_arrives():
     with days(policy=configured(give_up_after=4 * HOUR)) as life:
         life.troubles["fetch"] = DownloadError("the connection was cut")
         life.moves = True
-        life.live(20 * HOUR)
+        life.live(9 * HOUR)
         assert life.final() is None
         life.moves = False
         life.acts.clear()

@@ -14,6 +14,8 @@ from story.days import DAY, HOUR, MINUTE
 from story.operated import CLOSED, OPEN, Course, Place
 from story.universe import Cut, PowerCut, Rauc
 
+pytestmark = pytest.mark.no_cover  # it would take them twice the time, and find no line that others don't
+
 DEPLOYMENTS = 104
 #: At polls every five minutes.
 MOST_REQUESTS_A_DAY = 300

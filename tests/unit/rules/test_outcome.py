@@ -588,6 +588,7 @@ records = st.builds(
 )
 
 
+@pytest.mark.no_cover  # it would take it four times the time
 @settings(max_examples=2000, deadline=None)
 @given(records, systems)
 def test_no_state_is_too_strange_for_a_verdict(record, system):
