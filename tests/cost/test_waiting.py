@@ -111,7 +111,9 @@ def test_memory_is_flat(tmp_path: Path, board: RaucBoard, served_double: Hawkbit
     assert marks[-1][0] == POLLS
     settled = [mark for mark in marks if SETTLED < mark[0] <= 2 * SETTLED]
     last = [mark for mark in marks if mark[0] > POLLS - SETTLED]
-    pages, blocks = (median(mark[at] for mark in last) - median(mark[at] for mark in settled) for at in (1, 2))
+    pages, blocks = (
+        median(mark[at] for mark in last) - median(mark[at] for mark in settled) for at in (1, 2)
+    )
     print(f"{POLLS} polls, {len(done)} deployments: {pages / KIB:.0f} KiB and {blocks:.0f} blocks more")
     assert pages < PAGES, marks
     assert blocks < BLOCKS, marks
