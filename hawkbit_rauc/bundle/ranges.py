@@ -76,6 +76,9 @@ class Refused:
 
 Meaning = Take | StartOver | Complete | Gone | Refused
 
+#: Bytes of a bundle whose ranges fit into the history of an old hawkBit: RAUC asked for 48 MB in 700 ranges.
+MOST_FOR_OLD_HAWKBIT = 16 * 2**20
+
 
 def request(have: int, etag: str | None) -> dict[str, str]:
     """Return the headers that ask for what is missing.
@@ -106,12 +109,13 @@ def first_bytes() -> dict[str, str]:
     return {**request(0, None), "Range": "bytes=0-3"}
 
 
-def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
+def unfit_for_streaming(status: int, headers: Mapping[str, str], size: int | None) -> str | None:
     """Say why RAUC can't stream from a server, by its answer to `first_bytes`.
 
     Args:
         status: HTTP status, of an answer that `read_answer` would take.
         headers: by lower-case name.
+        size: of the bundle in bytes, None if that is not known.
 
     Returns:
         The rest of a sentence that begins with the server's name; None if RAUC can.
@@ -119,7 +123,8 @@ def unfit_for_streaming(status: int, headers: Mapping[str, str]) -> str | None:
     etag = headers.get("etag", "")
     # RAUC asks for hundreds of ranges. hawkBit up to 0.7 adds each to the action's history of 1,000 entries, and
     # refuses the download when that is full. An ETag without quotes shows hawkBit up to 0.9: nothing shows more.
-    if etag and not etag.startswith(('"', "W/")):
+    crowded = size is None or size > MOST_FOR_OLD_HAWKBIT
+    if crowded and etag and not etag.startswith(('"', "W/")):
         return "is a hawkBit up to 0.9 (its ETag has no quotes), whose history may have no room for streaming"
     if status != HTTPStatus.PARTIAL_CONTENT:
         return "does not answer requests for ranges, without which RAUC can't stream"

@@ -107,7 +107,7 @@ class Streams:
             raise OfferGoneError(f"{place} is not there any more")
         if isinstance(meaning, ranges.Refused):
             raise meaning.error(place)
-        why = ranges.unfit_for_streaming(answer.status_code, answer.headers)
+        why = ranges.unfit_for_streaming(answer.status_code, answer.headers, size)
         return self._allowed(answer.request), f"{place} {why}" if why else None
 
     def _ask(self, url: str) -> httpx.Response:

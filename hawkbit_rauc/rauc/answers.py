@@ -29,7 +29,6 @@ META = "hawkbit-rauc"
 #: What RAUC says if the bundle's server can't be reached (any more): its own words, and the kernel's for a
 #: read from the stream that failed.
 BROKEN_STREAM = re.compile("Failed to stream bundle|Input/output error", re.IGNORECASE)
-UNKNOWN_METHOD = f"{BUS_ERROR}UnknownMethod"
 
 
 def is_busy(error: RefusedError) -> bool:
@@ -39,6 +38,16 @@ def is_busy(error: RefusedError) -> bool:
     """
     # InstallBundle's text begins with a capital letter.
     return "already processing a different method" in error.text.lower()
+
+
+def is_unknown(error: RefusedError) -> bool:
+    """Say whether the installer does not have the method that was called.
+
+    RAUC's own library for D-Bus says UnknownMethod. What speaks RAUC's interface in Python may announce a method
+    that it lacks, and then names Python's exception (pydbus).
+    """
+    plain = error.name in (f"{BUS_ERROR}UnknownMethod", f"{BUS_ERROR}NotSupported")
+    return plain or error.name.endswith((".AttributeError", ".NotImplementedError"))
 
 
 def refuses_option(error: RefusedError) -> bool:

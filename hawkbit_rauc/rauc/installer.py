@@ -26,9 +26,9 @@ from hawkbit_rauc.ports import Progress, Source
 from hawkbit_rauc.rauc.answers import (
     BROKEN_STREAM,
     SYSTEM_CONF,
-    UNKNOWN_METHOD,
     access_to,
     is_busy,
+    is_unknown,
     read_facts,
     read_setup,
     read_slots,
@@ -104,7 +104,7 @@ class Rauc:
                 (found,) = await self._call("GetSlotStatus")
                 slots = read_slots(found, str(properties.get("BootSlot", "")))
             except RefusedError as error:
-                if error.name != UNKNOWN_METHOD:
+                if not is_unknown(error):
                     raise
                 slots = ()  # a RAUC without this call tells nothing of slots
             return System(
@@ -152,7 +152,7 @@ class Rauc:
             try:
                 await self._inspect(bundle)
             except RefusedError as error:
-                if error.name == UNKNOWN_METHOD:
+                if is_unknown(error):
                     return Refusal("RAUC before 1.9 can't be asked whether it can stream", certain=False)
                 if BROKEN_STREAM.search(error.text):
                     raise InstallerError(f"RAUC can't stream: {reason(error.text, bundle)}") from None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from boards.real.scene import Scene, attempts
+from rig.bundles import MIB
 from rig.proxy import Proxy
 from rig.rauc import RaucBoard
 
@@ -27,9 +28,9 @@ def streaming_scene(new_board: Callable[..., RaucBoard], version: str) -> Iterat
         scene.close()
 
 
-def fails(scene: Scene, why: str) -> None:
+def fails(scene: Scene, why: str, size: int = MIB) -> None:
     """The action ends at once, no attempt was begun, the slot is as it was, and no byte was on the disk."""
-    action = scene.offer(scene.board.bundle())
+    action = scene.offer(scene.board.bundle(size=size))
     assert scene.ended(action) == "error"
     (said,) = [message for message in action.messages() if why in message]
     assert said.endswith("set stream_bundle = false or stream_fallback = true")
@@ -38,9 +39,12 @@ def fails(scene: Scene, why: str) -> None:
     assert scene.bundles_left == []
 
 
-def is_tried(scene: Scene) -> None:
-    """RAUC 1.8 has no `InspectBundle`, so the installation tells; what RAUC says of it is in the history."""
-    action = scene.offer(scene.board.bundle())
+def is_left_to_rauc(scene: Scene) -> None:
+    """RAUC 1.13 says why not, beforehand; 1.8 has no `InspectBundle`, so its installation tells, and says why not."""
+    if scene.board.version != "1.8":
+        fails(scene, WHY)
+        return
+    action = scene.offer(scene.board.bundle(size=MIB))
     process = scene.start()
     action.wait_for_message("put off: Failed to download bundle")
     process.end()
@@ -51,21 +55,22 @@ def is_tried(scene: Scene) -> None:
 
 def test_a_rauc_that_cannot_stream_says_why(streaming_scene: Scene) -> None:
     """Before an installation if it can be asked, otherwise in the installation."""
-    if streaming_scene.board.version == "1.8":
-        is_tried(streaming_scene)
-    else:
-        fails(streaming_scene, WHY)
+    is_left_to_rauc(streaming_scene)
 
 
-def test_a_real_hawkbit_that_counts_ranges_is_not_streamed_from(scene: Scene) -> None:
+def test_a_large_bundle_is_not_streamed_from_a_real_hawkbit_that_counts_ranges(scene: Scene) -> None:
     """hawkBit up to 0.9 is known by its ETag, before RAUC is asked; from a newer one it depends on RAUC."""
     scene.keys["stream_bundle"] = True
     if scene.hawkbit.version < (0, 10):
-        fails(scene, "is a hawkBit up to 0.9")
-    elif scene.board.version == "1.8":
-        is_tried(scene)
+        fails(scene, "is a hawkBit up to 0.9", size=17 * MIB)
     else:
-        fails(scene, WHY)
+        is_left_to_rauc(scene)
+
+
+def test_a_small_bundle_is_streamed_from_any_hawkbit(scene: Scene) -> None:
+    """The history of an old one has room for the ranges of it, so it depends on RAUC."""
+    scene.keys["stream_bundle"] = True
+    is_left_to_rauc(scene)
 
 
 def test_what_cannot_be_streamed_is_downloaded_where_that_is_wanted(scene: Scene) -> None:

@@ -179,7 +179,7 @@ def test_a_server_that_is_unfit_ends_the_action_with_the_reason(streaming, new_s
     """RAUC is not even asked; the sentence says what to configure."""
     streaming.own = new_server(fault, **options)
     with pytest.raises(DeploymentError, match=why) as caught:
-        streaming.fetch(f"{streaming.own.url}?signature=s3cret")
+        streaming.fetch(f"{streaming.own.url}?signature=s3cret", size=None)
     assert "stream_fallback = true" in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert streaming.rauc.asked == []
@@ -191,8 +191,14 @@ def test_a_server_that_is_unfit_is_downloaded_from_where_that_is_wanted(
 ):
     """With `stream_fallback` the bundle comes to the disk as without streaming."""
     streaming.own, streaming.fallback = new_server(fault, **options), True
-    assert streaming.fetch(streaming.own.url) == streaming.folder / "bundle.raucb"
+    assert streaming.fetch(streaming.own.url, size=None) == streaming.folder / "bundle.raucb"
     assert (streaming.folder / "bundle.raucb").read_bytes() == DATA
+
+
+def test_an_old_hawkbit_has_room_for_the_ranges_of_a_small_bundle(streaming, new_server):
+    """Its history takes 1,000 entries, so only a large bundle can't be streamed from it."""
+    streaming.own = new_server(etag="da39a3ee5e6b4b0d3255bfef95601890afd80709")
+    assert streaming.fetch(streaming.own.url).url == streaming.own.url
 
 
 def test_a_rauc_that_cannot_stream_ends_the_action_with_its_reason(streaming):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from jeepney import (
     DBusAddress,
@@ -21,8 +21,16 @@ from jeepney.io.blocking import Proxy, open_dbus_connection
 from jeepney.low_level import Message
 from rig.bus import Bus
 
-#: Signature and values of a reply, an error's text, or None for no reply at all.
-Answer = tuple[str, tuple[Any, ...]] | str | None
+
+class Error(NamedTuple):
+    """An error with a name of its own; a plain text is an error with the name that RAUC's own have."""
+
+    name: str
+    text: str
+
+
+#: Signature and values of a reply, an error, or None for no reply at all.
+Answer = tuple[str, tuple[Any, ...]] | Error | str | None
 
 
 class StandIn:
@@ -81,5 +89,7 @@ class StandIn:
         if answer is None:
             return None
         if isinstance(answer, str):
-            return new_error(call, "org.gtk.GDBus.UnmappedGError.Quark._test.Code30", "s", (answer,))
+            answer = Error("org.gtk.GDBus.UnmappedGError.Quark._test.Code30", answer)
+        if isinstance(answer, Error):
+            return new_error(call, answer.name, "s", (answer.text,))
         return new_method_return(call, answer[0] or None, answer[1])

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from rig.bus import Bus
-from wire.rauc.stand_in import Answer, StandIn
+from wire.rauc.stand_in import Answer, Error, StandIn
 from wire.rauc.using import IMPATIENT, on_bus, quiet, with_rauc
 
 from hawkbit_rauc.board.dbus import Bus as OurBus
 from hawkbit_rauc.errors import AttemptFailedError, InstallerError
+from hawkbit_rauc.model import BundleFacts, RemoteBundle
 from hawkbit_rauc.rauc.installer import NAME, RAUC, Rauc
 
 PROPERTIES: dict[str, tuple[str, Any]] = {
@@ -38,6 +39,26 @@ def test_rauc_without_slot_status_leaves_the_slots_unknown(bus: Bus) -> None:
     with rauc(bus):
         system = with_rauc(bus, lambda ours: ours.system())
     assert (system.slots, system.compatible, system.booted) == ((), "odd-board", None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Error("org.freedesktop.DBus.Error.NotSupported", "not here"),
+        Error("unknown.AttributeError", "'Installer' object has no attribute 'GetSlotStatus'"),  # pydbus
+        Error("unknown.NotImplementedError", ""),
+    ],
+)
+def test_another_implementation_may_announce_what_it_lacks(bus: Bus, error: Error) -> None:
+    """One that has InstallBundle only leaves the slots unknown, and whether it can stream."""
+    with rauc(bus, GetSlotStatus=lambda: error, GetPrimary=lambda: error, InspectBundle=lambda *_: error):
+        system = with_rauc(bus, lambda ours: ours.system())
+        refusal = with_rauc(bus, lambda ours: ours.refusal(RemoteBundle("http://127.0.0.1/b")))
+        facts = with_rauc(bus, lambda ours: ours.look_into(Path("/b")))
+    assert (system.slots, system.primary) == ((), None)
+    assert refusal is not None
+    assert not refusal.certain
+    assert facts == BundleFacts()
 
 
 def test_failing_slot_status_is_an_error(bus: Bus) -> None:
