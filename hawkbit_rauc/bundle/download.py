@@ -320,7 +320,8 @@ class _Transfer:
 
     def _watch(self, event: str, info: dict[str, Any]) -> None:
         """Learn the socket from httpcore's trace, to be able to wake a thread that waits for headers."""
-        if self.stop.is_set() and "close" not in event:  # closing has to go on
+        # What has failed is over, and closing has to go on.
+        if self.stop.is_set() and "close" not in event and not event.endswith(".failed"):
             raise DownloadError("the download was stopped")
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.connection = info["return_value"].get_extra_info("socket")

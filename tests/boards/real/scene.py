@@ -44,9 +44,11 @@ class Scene:
         self._running: list[Process] = []
 
     def close(self) -> None:
-        """End the daemon."""
+        """End the daemon; whatever happened to it, it says it in sentences."""
         while self._running:
-            self._running.pop().end()
+            process = self._running.pop()
+            process.end()
+            assert "Traceback" not in process.text(), process.text()
 
     # the server's side
 
