@@ -132,12 +132,15 @@ class Installation:
 
     def _failure(self, text: str) -> HawkbitRaucError:
         """Say in an error of ours why RAUC did not install, and whether that may pass."""
+        # RAUC always says why; what speaks its interface without doing so gives no reason to try again.
+        if not text.strip():
+            return InstallationError("RAUC failed to install the bundle without saying why")
         if isinstance(self._bundle, RemoteBundle):
             words = reason(text, self._bundle)
             if BROKEN_STREAM.search(text):
                 return InstallerError(f"the stream broke off: {words}")
         else:
-            words = one_line(text) or "RAUC failed to install the bundle without saying why"
+            words = one_line(text)
         if kind := slotless(text):
             return NoSlotError(words, kind)
         return InstallationError(words) if classify(text) is Failure.FINAL else AttemptFailedError(words)

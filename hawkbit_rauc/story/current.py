@@ -146,9 +146,9 @@ class CurrentAction:
             return BUSY_PACE if progressed else self.longest_pause()
 
         async def put_off(error: PassingError, pause: float) -> None:
-            self.outage.check(pause, self.alive)
             self._is_put_off(f"{error}; trying again in {pause:.0f} s")
             await deployment.put_off(action, error, pause)
+            self.outage.check(error, pause, self.alive)
 
         async def deploy() -> Verdict:
             self._is_put_off("")

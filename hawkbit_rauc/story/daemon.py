@@ -12,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from hawkbit_rauc.errors import OfferGoneError, PassingError
+from hawkbit_rauc.errors import AttemptFailedError, OfferGoneError, PassingError
 from hawkbit_rauc.model import Offer, Poll, Record, Status
 from hawkbit_rauc.rules.pace import BUSY_PACE
 from hawkbit_rauc.rules.verdicts import Decided, Downloaded
@@ -112,7 +112,7 @@ class Daemon:
         """Work until cancelled or, with `once`, until the server offers nothing that can be done now.
 
         Returns:
-            DONE, FAILED (a deployment failed) or UNREACHABLE (server or RAUC).
+            DONE, FAILED (a deployment, or one attempt of it) or UNREACHABLE (server or RAUC).
         """
         self._outage.may_give_up(once=once)
         try:
@@ -124,9 +124,10 @@ class Daemon:
                 if once and all_done and not self._current.busy:
                     return FAILED if self._current.ends.failed else DONE
                 await self._rest()
-        except OutOfTimeError:
-            log.error("gave up: nothing has succeeded for %.0f s", self._outage.once_timeout)  # noqa: TRY400
-            return UNREACHABLE
+        except OutOfTimeError as end:
+            limit = self._outage.once_timeout
+            log.error("gave up: %s; --once waits no longer than %.0f s without a success", end.trouble, limit)  # noqa: TRY400
+            return FAILED if isinstance(end.trouble, AttemptFailedError) else UNREACHABLE
         finally:
             await self._current.stop()
 
@@ -281,5 +282,5 @@ class Daemon:
         self._take_up()
 
     async def _put_off(self, error: PassingError, pause: float) -> None:
-        self._outage.check(pause, self._current.alive)
+        self._outage.check(error, pause, self._current.alive)
         self._outage.goes_on(error, pause)

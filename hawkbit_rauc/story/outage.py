@@ -15,7 +15,15 @@ log = logging.getLogger(__name__)
 
 
 class OutOfTimeError(Exception):
-    """With `--once`: nothing has succeeded for too long."""
+    """With `--once`: nothing has succeeded for too long, or will before that.
+
+    Attributes:
+        trouble: what did not succeed last.
+    """
+
+    def __init__(self, trouble: PassingError) -> None:
+        super().__init__(str(trouble))
+        self.trouble = trouble
 
 
 @define(eq=False)
@@ -61,10 +69,11 @@ class Outage:
         """Take note that something succeeded."""
         self.alive = self.clock.now()
 
-    def check(self, pause: float, alive: float) -> None:
+    def check(self, trouble: PassingError, pause: float, alive: float) -> None:
         """With `--once`, give up if nothing has succeeded for too long.
 
         Args:
+            trouble: what did not succeed now.
             pause: seconds until the next try.
             alive: when something succeeded last.
 
@@ -72,4 +81,4 @@ class Outage:
             OutOfTimeError: that time will have passed.
         """
         if self.once and self.clock.now() + pause - alive > self.once_timeout:
-            raise OutOfTimeError
+            raise OutOfTimeError(trouble)

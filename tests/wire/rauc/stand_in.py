@@ -46,6 +46,7 @@ class StandIn:
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
         self.called = threading.Event()
         self.flags: list[int] = []
+        self._after: list[Callable[[], None]] = []
         self._bus = bus
         self._name = name
         self._answers = answers
@@ -69,6 +70,10 @@ class StandIn:
         """Send a signal; from within an answer it goes out before the reply."""
         self._connection.send(new_signal(DBusAddress(path, None, interface), member, signature, values))
 
+    def then(self, act: Callable[[], None]) -> None:
+        """Have something done after the reply that is being made."""
+        self._after.append(act)
+
     def _serve(self) -> None:
         with suppress(OSError, EOFError):  # the bus went away, or we were told to end
             while True:
@@ -77,6 +82,8 @@ class StandIn:
                     reply = self._reply(call)
                     if reply is not None and not call.header.flags & MessageFlag.no_reply_expected:
                         self._connection.send(reply)
+                    while self._after:
+                        self._after.pop(0)()
 
     def _reply(self, call: Message) -> Message | None:
         method = call.header.fields[HeaderFields.member]
