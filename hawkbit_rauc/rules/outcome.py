@@ -264,7 +264,8 @@ def _in_old(record: Record, system: System, booted: Slot | None, boot_id: str) -
         return Reboot("installed, reboot pending")
     before = record.before.get(system.key(booted)) if booted else None
     if booted and before and booted.activated_count > before.activated:  # row 8
-        return _failure(f"the old slot {booted.name} was activated by hand", _states(system))
+        by = "again, as its cancelation was asked for" if record.undoing else "by hand"
+        return _failure(f"the old slot {booted.name} was activated {by}", _states(system))
     if target is not None and target.boot_status != "bad":
         if not settled:
             return Wait(f"booted into the old {old}, which is not committed (marked good) yet")

@@ -75,7 +75,7 @@ class Cancelation:
 
 
 async def answer(action: str, record: Record | None, world: World, *, writing: bool) -> None:
-    """Accept or reject that an action is canceled.
+    """Accept or reject that an action is canceled, unless only another boot can tell which is true.
 
     Args:
         action: id of the action to be stopped.
@@ -136,6 +136,9 @@ async def _answer_begun(record: Record, world: World) -> None:
         # A final that is told now wins over the cancelation (DDI accepts it while canceling).
         world.journal.write(evolve(record, outcome=verdict.outcome))
         await conclude(evolve(record, outcome=verdict.outcome), world)
+    elif isinstance(verdict, Wait) and record.undoing and not verdict.trial and not old_runs:
+        # It is half taken back already, so it is answered from the old system, or from the new one if that runs.
+        log.info("action %s: its cancelation is answered later: %s", record.action, verdict.why)
     elif isinstance(verdict, Wait) and not old_runs:
         await _reject(record.action, verdict.why, world)
     elif isinstance(verdict, Install):

@@ -127,10 +127,13 @@ class CurrentAction:
         now, before = self.world.clock.now(), self.action
         if before is None or before.offer != offer:
             log.info("action %s: offered", offer.action)
-            said = before.said if before and before.id == offer.action else set()
-            headway = Headway(self.changed)
-            self.action = Action(offer, Record(offer.action), self.world, said, headway)
-            self.verdict, self.since = None, now
+            headway, self.since = Headway(self.changed), now
+            if before and before.id == offer.action:
+                # Until it was looked at, it waits for what it waited for: people may answer.
+                self.action = Action(offer, before.record, self.world, before.said, headway)
+            else:
+                self.action = Action(offer, Record(offer.action), self.world, set(), headway)
+                self.verdict = None
         assert self.action is not None
         self.action.headway.restart(now)
         self.task = asyncio.create_task(self._bring_forward(self.action))

@@ -12,7 +12,6 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 
 from attrs import define, evolve, field
 from story.configured import TIMES
@@ -124,16 +123,21 @@ class Specification:
             "it is another bundle": bundle not in bundles_of(action),
             "three attempts were made": begun >= 3 * len(bundles_of(action)),
             "the one before it is not in place": bundle != bundles_of(action)[0]
-            and rauc.content[rauc.booted] not in bundles_of(action),
+            and not rauc.in_force.union(self._running()).intersection(bundles_of(action)),
             "nobody consented": self.place.policy.ask
             and action.urgency == "attempt"
             and action.id not in self.consented,
             "its window was never open": action.window is CLOSED,
-            "the booted slot is not committed": not rauc.good(rauc.booted),
+            "the booted slot is not committed": not rauc.good(rauc.booted) and rauc.booted != "rescue",
         }
         self.wrongs += [
             f"action {action.id} is installed, but {why}" for why, is_so in may_not.items() if is_so
         ]
+
+    def _running(self) -> set[str]:
+        """What runs; while a third system does, what could."""
+        content, booted = self.place.rauc.content, self.place.rauc.booted
+        return set(content.values()) if booted == "rescue" else {content[booted]}
 
     def tells(self, action: Action, feedback: Feedback) -> None:
         """Feedback reaches the server, which has not acted on it yet."""
@@ -176,6 +180,8 @@ class Specification:
                 or (rauc.refused | rauc.broken | set(self.excused)).intersection(bundles_of(action))
             )
             return "" if reason else "nothing speaks against it"
+        if bundle in rauc.handled:
+            return "" if bundle in rauc.in_force else f"the handler of {bundle} has not run"
         if place.policy.report_installed:
             return "" if bundle in rauc.content.values() else f"{bundle} is in no slot"
         return "" if runs == bundle and rauc.good(rauc.booted) else f"{runs} runs, or is not committed"
@@ -282,8 +288,9 @@ class Place(Universe):
         rauc, tried = self.rauc, self.rauc.booted
         if not self.marked:
             self.specification.excused[rauc.content[tried]] = "the power was cut during the trial"
-        if rauc.loader == "uboot" and rauc.left[tried] <= 1 and rauc.primary in (None, tried):
-            rauc.left[tried] = 3  # nobody cuts the power three times within seconds
+        comes = rauc.order[0] if tried == "rescue" else tried
+        if rauc.loader == "uboot" and rauc.left[comes] <= 1 and rauc.primary in (None, comes):
+            rauc.left[comes] = 3  # nobody cuts the power three times within seconds
         self.waits_to_boot = None
         super().boot()
         self.specification.boots(rauc.booted)
@@ -448,8 +455,6 @@ class _Bundles:
 class Course:
     """The course of things at one place: what people do, and time that passes in between."""
 
-    KINDS: ClassVar = ("fine", "broken", "refused")
-
     def __init__(self, place: Place) -> None:
         self.place = place
         place.hawkbit = _Offered(place.target)
@@ -534,7 +539,8 @@ class Course:
         number = next(self._names)
         names = bundles_of(again) if again else [f"u{number}", f"v{number}"][not several :]
         if not again:
-            kinds = {"broken": self.place.rauc.broken, "refused": self.place.rauc.refused}
+            rauc = self.place.rauc
+            kinds = {"broken": rauc.broken, "refused": rauc.refused, "handled": rauc.handled}
             kinds.get(kind, set()).add(names[-1])
         earlier = {action.id for action in self.open}
         action = self.place.target.assign({f"{name}.raucb": name.encode() for name in names}, **options)
@@ -608,8 +614,25 @@ class Course:
             self.place.writes(f"by hand {name}")
             self._excuse("rauc install by hand")
 
+    def visit_rescue(self) -> None:
+        """Somebody boots the third system, from which the board comes back when somebody reboots it."""
+        self.log.append("visit the rescue system")
+        self.place.visits = 1
+        self.die(PowerCut)
+
+    def activate_new(self) -> None:
+        """Somebody activates what an open action has installed, where RAUC leaves that to people."""
+        rauc = self.place.rauc
+        wanted = {bundle for action in self.open if not action.canceling for bundle in bundles_of(action)}
+        for name in "AB":
+            if name != rauc.booted and rauc.content[name] in wanted and rauc.running is None:
+                self.log.append(f"rauc status mark-active {name}")
+                rauc.mark("active", name)
+
     def activate_by_hand(self) -> None:
-        """Somebody makes the booted slot primary."""
+        """Somebody makes the booted slot primary; a third system is none that could be."""
+        if self.place.rauc.booted == "rescue":
+            return
         self.log.append("rauc status mark-active booted")
         self.place.rauc.mark("active", self.place.rauc.booted)
         self._excuse("the old slot was activated by hand")
@@ -635,6 +658,8 @@ class Course:
             for action in self.open:
                 action.window = action.window and evolve(OPEN)
             self.answer(given=True)
+            if not place.rauc.activates:
+                self.activate_new()
             self.wait(3600)
         place.specification.ended()
         self.check()

@@ -296,6 +296,23 @@ def test_denied_soft_action_stays_open_and_can_be_allowed_later():
         assert len(life.universe.rauc.installed) == 1
 
 
+def test_consent_is_taken_while_the_action_is_looked_at_again():
+    """hawkBit shows each action anew after something was said of it, and reading it may take its time."""
+    with days(policy=configured(ask=True)) as life:
+        life.asks = dict(SOFT)
+
+        def read_slowly() -> None:
+            life.asks["window"] = "available"  # the same action, shown anew
+            life.troubles["deployment"] = ServerError("not just now")
+
+        life.at(590, read_slowly)
+        life.at(1200, lambda: life.answer(given=True, message="the owner agrees"))
+        life.at(1800, life.troubles.clear)
+        life.live(HOUR)
+        assert "the owner agrees" in life.told()
+        assert len(life.universe.rauc.installed) == 1
+
+
 def test_nothing_waits_for_consent():
     """Somebody who confirms what does not wait is told so."""
     with days(policy=configured(ask=True)) as life:

@@ -47,9 +47,25 @@ class Model(RuleBasedStateMachine):
         flow=st.booleans(),
         autoclose=st.booleans(),
         trial=st.sampled_from([20, 90, 700]),
+        rescue=st.booleans(),
+        stored=st.sampled_from([True, True, False]),
+        activates=st.sampled_from([True, True, True, False]),
     )
     def begin(
-        self, version, loader, streams, reboot, ask, confirmation, installed, flow, autoclose, trial
+        self,
+        version,
+        loader,
+        streams,
+        reboot,
+        ask,
+        confirmation,
+        installed,
+        flow,
+        autoclose,
+        trial,
+        rescue,
+        stored,
+        activates,
     ) -> None:
         LOG.setLevel(logging.CRITICAL)
         policy = configured(
@@ -61,12 +77,19 @@ class Model(RuleBasedStateMachine):
             give_up_after=365 * 86400.0,
         )
         place = Place(
-            rauc=Rauc(version=version, loader=loader), policy=policy, streams=streams, mark_good_after=trial
+            rauc=Rauc(
+                version=version, loader=loader, rescue=rescue, stores_status=stored, activates=activates
+            ),
+            policy=policy,
+            streams=streams,
+            mark_good_after=trial,
         )
         place.server.confirmation_flow = flow
         place.server.autoclose = autoclose
         self.course = Course(place)
-        self.course.log.append(f"RAUC {version}, {loader}, {policy}, streams: {streams}, flow: {flow}")
+        self.course.log.append(
+            f"RAUC {version}, {loader}, {policy}, streams: {streams}, flow: {flow}, rescue: {rescue}, stored: {stored}, activates: {activates}"
+        )
 
     def teardown(self) -> None:
         try:
@@ -83,7 +106,7 @@ class Model(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.course.open) < 2)
     @rule(
-        kind=st.sampled_from(["fine", "fine", "fine", "broken", "refused"]),
+        kind=st.sampled_from(["fine", "fine", "fine", "broken", "refused", "handled"]),
         forced=st.sampled_from([True, True, False]),
         weight=st.sampled_from([1000, 1000, 500]),
         window=st.sampled_from([None, None, CLOSED, OPEN]),
@@ -198,6 +221,16 @@ class Model(RuleBasedStateMachine):
     @rule()
     def install_by_hand(self) -> None:
         self.course.install_by_hand()
+
+    @precondition(lambda self: self.course.place.rauc.rescue)
+    @rule()
+    def visit_rescue(self) -> None:
+        self.course.visit_rescue()
+
+    @precondition(lambda self: not self.course.place.rauc.activates)
+    @rule()
+    def activate_new(self) -> None:
+        self.course.activate_new()
 
     @rule()
     def activate_by_hand(self) -> None:

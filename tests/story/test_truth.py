@@ -124,6 +124,24 @@ def test_what_waits_for_its_boot_is_looked_at_before_a_cancelation_is_answered(n
         assert "fetched part 1" not in life.universe.log
 
 
+def test_what_is_half_taken_back_is_answered_when_the_old_system_runs_again():
+    """A third system can't tell; to go on with what is canceled would end in a failure that we had made."""
+    with days(rauc=Rauc(rescue=True)) as life:
+        life.live(10 * MINUTE)
+        (action,) = life.universe.hawkbit.actions
+        action.status = "CANCELING"
+        life.troubles["tell"] = AWAY  # the slots are marked, and nobody hears of it
+        life.live(HOUR)
+        del life.troubles["tell"]
+        reboots_into(life, "rescue")
+        life.live(HOUR)
+        assert action.status == "CANCELING"
+        assert not any(entry.execution is Execution.REJECTED for entry in action.entries)
+        reboots_into(life, "A")
+        life.live(HOUR)
+        assert action.status == "CANCELED"
+
+
 # ---------------------------------------------------------------- RAUC is needed to install, not to download
 
 

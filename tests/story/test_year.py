@@ -52,7 +52,7 @@ class Year:
         for _ in range(chance.choice([0, 0, 1, 1, 2])):
             self.trouble()
         window = chance.choice([None, None, CLOSED])
-        kind = chance.choice(["fine"] * 8 + ["broken", "refused"])
+        kind = chance.choice(["fine"] * 8 + ["broken", "refused", "handled"])
         options = {"download_only": True} if chance.random() < 0.1 else {"forced": chance.random() < 0.7}
         action = self.course.assign(kind, window=window, **options)
         self.course.wait(chance.choice([20, 340, HOUR]))
@@ -78,7 +78,7 @@ class Year:
     def trouble(self) -> None:
         """Something that happens to boards."""
         place, chance = self.course.place, self.chance
-        match chance.randrange(6):
+        match chance.randrange(7):
             case 0:
                 place.away_until = place.now + chance.choice([10 * MINUTE, HOUR, 8 * HOUR])
             case 1:
@@ -89,6 +89,8 @@ class Year:
                 self.course.die(PowerCut)
             case 4:
                 place.rauc_dies_at = "RAUC writes"
+            case 5:
+                self.course.visit_rescue()
             case _:
                 self.course.cut(PowerCut, chance.randrange(1, 20), lose_journal=chance.random() < 0.2)
 
@@ -96,7 +98,7 @@ class Year:
 def test_year_ends_with_one_truthful_final_for_each_deployment(chance, caplog, capsys):
     """And costs the server and the flash memory no more than it has to."""
     caplog.set_level(logging.CRITICAL, "hawkbit_rauc")
-    course = Course(Place(rauc=Rauc(), policy=configured(reboot=True), mark_good_after=90))
+    course = Course(Place(rauc=Rauc(rescue=True), policy=configured(reboot=True), mark_good_after=90))
     year = Year(course, chance)
     try:
         for _ in range(DEPLOYMENTS):
