@@ -78,7 +78,12 @@ class Model(RuleBasedStateMachine):
         )
         place = Place(
             rauc=Rauc(
-                version=version, loader=loader, rescue=rescue, stores_status=stored, activates=activates
+                version=version,
+                loader=loader,
+                rescue=rescue,
+                stores_status=stored,
+                # Installed from a third system and activated by nobody: not told apart from a fallback yet.
+                activates=activates or rescue,
             ),
             policy=policy,
             streams=streams,
@@ -195,8 +200,10 @@ class Model(RuleBasedStateMachine):
 
     @rule(how=st.sampled_from([Cut, PowerCut]), after=st.integers(1, 12), lose_journal=st.booleans())
     def cut(self, how, after, lose_journal) -> None:
-        self.lost = self.lost or (lose_journal and not self.light)
-        self.course.cut(how, after, lose_journal=lose_journal and not self.light)
+        # From a third system nobody can tell without a journal whether what is primary waits for its boot.
+        loses = lose_journal and not self.light and not self.course.place.rauc.rescue
+        self.lost = self.lost or loses
+        self.course.cut(how, after, lose_journal=loses)
 
     @rule(how=st.sampled_from([Cut, PowerCut]))
     def die(self, how) -> None:

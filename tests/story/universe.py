@@ -271,7 +271,9 @@ class Rauc:
                 continue
             self.booted = name
             return
-        raise AssertionError("the board is bricked")
+        if not self.rescue:
+            raise AssertionError("the board is bricked")
+        self.booted = "rescue"
 
     def visit(self, name: str) -> None:
         """Somebody chooses another system in the boot loader's menu: the try of the one that was to be is not used up."""

@@ -105,6 +105,8 @@ UNKNOWN = """
   RAUC activates neither what it installs with `activate-installed=false`, nor a child slot alone. The action stays open until somebody has activated the slot and booted it.
 * **How an update ended, while a third system runs.**
   A rescue system, one from net or stick, or a third group of slots shows nothing of the new system. The action stays open until the old or the new system runs.
+  If the journal is lost besides, a cancelation is accepted there, although what waits for its boot may be the action's.
+  With `activate-installed=false` and no status, an installation from there that nobody activates counts as a fallback when it runs again.
 * **What will be booted with `bootloader=noop`.**
   RAUC accepts marks there and does nothing. So an installation can't be taken back, and a cancelation before the reboot is rejected.
   An old system that runs after the reboot counts as a fallback, because nothing tells whether the new one was tried.
