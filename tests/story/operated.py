@@ -490,9 +490,15 @@ class Course:
     async def _start(self) -> None:
         self._life = Operated(self.place)
         world = World(*[self._life] * 7, self.place.policy)
-        self._daemon = Daemon(world, self._life.attributes, first_poll_within=60, random=lambda: 0.5, **TIMES)
         self.place.specification.begins(self._loop.virtual)
-        self._task = asyncio.ensure_future(self._daemon.run())
+        try:
+            self._daemon = Daemon(
+                world, self._life.attributes, first_poll_within=60, random=lambda: 0.5, **TIMES
+            )
+        except Cut as end:  # somebody's patience was at its end just now
+            self._task = asyncio.ensure_future(_fails(end))
+        else:
+            self._task = asyncio.ensure_future(self._daemon.run())
 
     def _bury(self) -> None:
         """The program has died: of a cut, or of a mistake of its own, which is raised."""
@@ -620,15 +626,6 @@ class Course:
         self.place.visits = 1
         self.die(PowerCut)
 
-    def activate_new(self) -> None:
-        """Somebody activates what an open action has installed, where RAUC leaves that to people."""
-        rauc = self.place.rauc
-        wanted = {bundle for action in self.open if not action.canceling for bundle in bundles_of(action)}
-        for name in "AB":
-            if name != rauc.booted and rauc.content[name] in wanted and rauc.running is None:
-                self.log.append(f"rauc status mark-active {name}")
-                rauc.mark("active", name)
-
     def activate_by_hand(self) -> None:
         """Somebody makes the booted slot primary; a third system is none that could be."""
         if self.place.rauc.booted == "rescue":
@@ -658,8 +655,6 @@ class Course:
             for action in self.open:
                 action.window = action.window and evolve(OPEN)
             self.answer(given=True)
-            if not place.rauc.activates:
-                self.activate_new()
             self.wait(3600)
         place.specification.ended()
         self.check()

@@ -47,25 +47,9 @@ class Model(RuleBasedStateMachine):
         flow=st.booleans(),
         autoclose=st.booleans(),
         trial=st.sampled_from([20, 90, 700]),
-        rescue=st.booleans(),
-        stored=st.sampled_from([True, True, False]),
-        activates=st.sampled_from([True, True, True, False]),
     )
     def begin(
-        self,
-        version,
-        loader,
-        streams,
-        reboot,
-        ask,
-        confirmation,
-        installed,
-        flow,
-        autoclose,
-        trial,
-        rescue,
-        stored,
-        activates,
+        self, version, loader, streams, reboot, ask, confirmation, installed, flow, autoclose, trial
     ) -> None:
         LOG.setLevel(logging.CRITICAL)
         policy = configured(
@@ -77,24 +61,12 @@ class Model(RuleBasedStateMachine):
             give_up_after=365 * 86400.0,
         )
         place = Place(
-            rauc=Rauc(
-                version=version,
-                loader=loader,
-                rescue=rescue,
-                stores_status=stored,
-                # Installed from a third system and activated by nobody: not told apart from a fallback yet.
-                activates=activates or rescue,
-            ),
-            policy=policy,
-            streams=streams,
-            mark_good_after=trial,
+            rauc=Rauc(version=version, loader=loader), policy=policy, streams=streams, mark_good_after=trial
         )
         place.server.confirmation_flow = flow
         place.server.autoclose = autoclose
         self.course = Course(place)
-        self.course.log.append(
-            f"RAUC {version}, {loader}, {policy}, streams: {streams}, flow: {flow}, rescue: {rescue}, stored: {stored}, activates: {activates}"
-        )
+        self.course.log.append(f"RAUC {version}, {loader}, {policy}, streams: {streams}, flow: {flow}")
 
     def teardown(self) -> None:
         try:
@@ -200,10 +172,8 @@ class Model(RuleBasedStateMachine):
 
     @rule(how=st.sampled_from([Cut, PowerCut]), after=st.integers(1, 12), lose_journal=st.booleans())
     def cut(self, how, after, lose_journal) -> None:
-        # From a third system nobody can tell without a journal whether what is primary waits for its boot.
-        loses = lose_journal and not self.light and not self.course.place.rauc.rescue
-        self.lost = self.lost or loses
-        self.course.cut(how, after, lose_journal=loses)
+        self.lost = self.lost or (lose_journal and not self.light)
+        self.course.cut(how, after, lose_journal=lose_journal and not self.light)
 
     @rule(how=st.sampled_from([Cut, PowerCut]))
     def die(self, how) -> None:
@@ -228,16 +198,6 @@ class Model(RuleBasedStateMachine):
     @rule()
     def install_by_hand(self) -> None:
         self.course.install_by_hand()
-
-    @precondition(lambda self: self.course.place.rauc.rescue)
-    @rule()
-    def visit_rescue(self) -> None:
-        self.course.visit_rescue()
-
-    @precondition(lambda self: not self.course.place.rauc.activates)
-    @rule()
-    def activate_new(self) -> None:
-        self.course.activate_new()
 
     @rule()
     def activate_by_hand(self) -> None:
