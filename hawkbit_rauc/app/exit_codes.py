@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
     """The exit codes of all commands; those from 64 to 78 are of BSD's sysexits.h."""
 
     DONE = 0
-    #: A deployment failed, a check did, or nothing waits for consent.
+    #: A deployment or an attempt of it failed, a check did, or nothing waits for consent.
     FAILED = 1
     #: hawkBit, RAUC or the daemon is not reachable, or hawkBit refused the credentials.
     UNREACHABLE = 2

@@ -20,9 +20,9 @@ from hawkbit_testing import Hawkbit
 KIB = 1024
 #: Polls of the soak, and after how many of them the memory has settled. `SOAK_POLLS=100000` makes it a long one.
 POLLS, SETTLED = int(os.environ.get("SOAK_POLLS", "3000")), 1000
-#: What may be added afterwards: the pages of which the allocators keep more or less, a dozen of which are one step;
+#: What may be added afterwards: the pages of which the allocators keep more or less;
 #: and blocks of memory that Python has handed out, which is exact: one kept in every second poll would be more.
-PAGES, BLOCKS = 4096 * KIB, 500
+PAGES, BLOCKS = 1536 * KIB, 500
 
 
 def wakes(process: Process) -> dict[str, int]:
